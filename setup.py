@@ -1,0 +1,54 @@
+"""Metadata of Imagecensus. Packages are named one by one: nothing is guessed from the folder."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+TEST = [
+    "hypothesis>=6.170",
+    "mypy>=2.4",
+    "psutil>=7.2",
+    "pytest>=9.2",
+    "pytest-aiohttp>=1.1.1",
+    "pytest-asyncio>=1.5",
+    "pytest-timeout>=2.4",
+    "requests>=2.34",
+    "ruff>=0.17",
+    "types-psutil",
+    "types-requests",
+]
+
+setup(
+    name="imagecensus",
+    version="0.1.0",
+    description="One record per image URL, always: a streaming census of image lists.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=[
+        "imaging",
+        "imaging.header",
+        "workers",
+        "workers.fetch",
+        "server",
+    ],
+    package_data={"imaging": ["py.typed"], "workers": ["py.typed"], "server": ["py.typed"]},
+    install_requires=[
+        "aiohttp>=3.14",
+        "numpy>=2.4",
+        "orjson>=3.13",
+        "pillow>=13.0",
+        "pydantic>=2.14",
+        "pydantic-settings>=2.16",
+        "structlog>=26.1",
+        "uvloop>=0.23",
+    ],
+    extras_require={"test": TEST},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Framework :: aiohttp",
+        "Programming Language :: Python :: 3.11",
+        "Typing :: Typed",
+    ],
+)
