@@ -1,4 +1,4 @@
-"""What comes out of looking at a picture: `ImageInfo`, or a `Failure` with one code of a closed set.
+"""What comes out of looking at a picture: `ImageInfo`, or a `Failure` of a closed set of codes.
 
 Plain frozen values that pickle; no I/O and no Pillow here, so every room may import them.
 """
