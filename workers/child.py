@@ -1,0 +1,194 @@
+"""What runs in a child of the pool: its limits, the loop over a chunk, and its entry points.
+
+A chunk of items comes in; an `Answer` of plain bytes and `Failure`s goes out, whatever the items
+do. `workers.process` starts children with `initialize` and sends them `run_chunk`. Light at the
+top: the parent imports this for its names, and must not import Pillow by it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import multiprocessing
+import os
+import pickle
+import resource
+import signal
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from imaging.facts import ErrorCode, Failure
+
+if TYPE_CHECKING:
+    from imaging.examine import Examined
+    from imaging.options import Limits
+
+__all__ = ["Answer", "echo", "examine_item", "hello", "initialize", "loading", "run_chunk"]
+
+#: An error's text may be anything, also a gigabyte.
+MESSAGE_CHARACTERS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a chunk, item by item."""
+
+    values: list[bytes | Failure]  #: the entry's value, pickled on its own; or why there is none
+    tracebacks: dict[int, str]  #: of the items that raised, for the parent's log
+    grown: int  #: resident bytes above the child's size at start
+
+
+@dataclass(slots=True)
+class _Self:
+    """What this child knows of itself, set by `initialize`."""
+
+    position: Any  #: shared with the parent: the item under way, its last words
+    tracebacks: Connection  #: a pipe: limits forbid files, and fd 2 belongs to C libraries
+    memory_bytes: int
+    born_with: int = 0  #: resident bytes at start
+
+
+_self: _Self | None = None
+
+
+def initialize(position: Any, tracebacks: Connection, memory_bytes: int, quiet: bool) -> None:
+    """Make this process a child of the pool. Raises when a limit cannot be set."""
+    global _self  # noqa: PLW0603 - a child is one per process
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _redirect(quiet=quiet)
+    faulthandler.enable(file=tracebacks.fileno(), all_threads=False)
+    threading.Thread(target=_die_with_parent, name="orphan-guard", daemon=True).start()
+    from workers import preload  # noqa: F401, PLC0415 - heavy, and for children only
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _self = _Self(position, tracebacks, memory_bytes)
+    _limit_memory(_self)
+
+
+def hello() -> int:
+    """Say that this child is up. Returns its process id."""
+    return os.getpid()
+
+
+def run_chunk(
+    entry: Callable[..., Any], items: Sequence[Any], args: tuple[Any, ...], item_timeout: float
+) -> Answer:
+    """Run `entry(item, *args)` for each item. An item may kill the process, never the loop.
+
+    An item that raises is `internal`, one that runs out of memory `worker_died`: the process
+    lives on, but to the outside it is the same picture that does not fit. An item over its time
+    ends the process from a thread in C, which needs no GIL: nothing in here could.
+    """
+    assert _self is not None, "run_chunk belongs in a child"
+    values: list[bytes | Failure] = []
+    tracebacks: dict[int, str] = {}
+    for index, item in enumerate(items):
+        _self.position.value = index
+        try:
+            faulthandler.dump_traceback_later(
+                item_timeout, exit=True, file=_self.tracebacks.fileno()
+            )
+            # Pickled one by one, here: a value that cannot be pickled costs only itself.
+            values.append(pickle.dumps(entry(item, *args), protocol=pickle.HIGHEST_PROTOCOL))
+        except MemoryError:
+            values.append(Failure(ErrorCode.WORKER_DIED, "needs more memory than allowed"))
+        except BaseException as error:  # SystemExit and RecursionError too: the loop goes on
+            values.append(Failure(ErrorCode.INTERNAL, _text(error)))
+            tracebacks[index] = _traceback(error)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+    _self.position.value = len(items)
+    return Answer(values, tracebacks, _resident() - _self.born_with)
+
+
+def examine_item(data: bytes, limits: Limits, thumbnail: int | None) -> Examined | Failure:
+    """Entry point: all facts of one picture, decoded in full."""
+    from imaging.examine import examine  # noqa: PLC0415 - Pillow is for children only
+
+    return examine(data, limits=limits, thumbnail=thumbnail)
+
+
+def echo(item: bool) -> bool:
+    """Entry point: a round trip, to see that there is one."""
+    return item
+
+
+@contextlib.contextmanager
+def loading() -> Iterator[None]:
+    """Lift the memory limit while a model loads; the budget then counts from the new size."""
+    assert _self is not None, "loading belongs in a child"
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    try:
+        yield
+    finally:
+        _limit_memory(_self)
+
+
+def _redirect(*, quiet: bool) -> None:
+    """Send stdout, which may be somebody's NDJSON, to stderr; and that nowhere when quiet.
+
+    C libraries (libtiff) complain on stderr about every damaged file.
+    """
+    if quiet:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+    os.dup2(2, 1)
+
+
+def _die_with_parent() -> None:
+    """End this process once its parent is gone, however it went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _limit_memory(child: _Self) -> None:
+    """Allow the address space of now plus the budget (where the system tells its size)."""
+    child.born_with = _resident()
+    virtual = _statm(0)
+    if virtual:
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        soft = virtual + child.memory_bytes
+        if hard != resource.RLIM_INFINITY:
+            soft = min(soft, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
+
+
+def _resident() -> int:
+    return _statm(1)
+
+
+def _statm(field: int) -> int:
+    """Bytes of one field of `/proc/self/statm`: 0 address space, 1 resident. 0 if not told."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[field]) * resource.getpagesize()
+    except OSError:
+        return 0
+
+
+def _text(error: BaseException) -> str:
+    """An error as one short line that any encoder takes, also if its own `str` raises."""
+    try:
+        words = str(error)[:MESSAGE_CHARACTERS]
+    except BaseException:
+        words = ""
+    line = " ".join(f"{type(error).__name__}: {words}".split()).removesuffix(":")
+    return line.encode("utf-8", "backslashreplace").decode()
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        lines = traceback.format_exception(error, limit=-20)
+    except BaseException:
+        return ""
+    return "".join(lines)[-8000:].encode("utf-8", "backslashreplace").decode()

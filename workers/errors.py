@@ -1,0 +1,34 @@
+"""The errors of this room, one class per thing a caller would do differently.
+
+    WorkError
+     ├── SettingsError    the environment is wrong: tell the operator, do not start
+     └── ManifestError    the list as a whole cannot be read (one bad row is never an error)
+          ├── ManifestNotFound   no such file, or not one that may be read: tell the client
+          └── ManifestTooLarge   more bytes than allowed
+
+What goes wrong with one row is not raised: it travels as an `imaging.facts.Failure`.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ManifestError", "ManifestNotFound", "ManifestTooLarge", "SettingsError", "WorkError"]
+
+
+class WorkError(Exception):
+    """Base of every error raised on purpose by this package."""
+
+
+class SettingsError(WorkError):
+    """One or more settings are wrong; the message lists all of them."""
+
+
+class ManifestError(WorkError):
+    """The manifest as a whole cannot be read on."""
+
+
+class ManifestNotFound(ManifestError):
+    """There is no such manifest below the data root."""
+
+
+class ManifestTooLarge(ManifestError):
+    """The manifest is larger, inflated, than may be taken in."""

@@ -1,0 +1,103 @@
+"""A manifest in a file below the data root, walked to without following a link."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import AsyncIterator, Generator
+from contextlib import suppress
+from pathlib import Path
+
+from workers.errors import ManifestError, ManifestNotFound
+from workers.manifest.inflate import Inflater
+
+__all__ = ["FileSource", "open_below"]
+
+_BLOCK = 256 * 1024
+_WALK = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+def open_below(root: Path, filepath: str) -> int:
+    """Open *filepath*, relative to *root* or absolute below it; the caller closes it.
+
+    Raises:
+        ManifestNotFound: it is not there, not a regular file, outside the root, reached through
+            a link, or a component of it begins with a dot. The message does not say which.
+    """
+    missing = ManifestNotFound(f"there is no manifest {filepath[:200]!r}")
+    base = os.path.abspath(root)  # noqa: PTH100 - the root itself may be a link; what is below may not
+    if filepath.startswith("/"):
+        if not filepath.startswith(base.rstrip("/") + "/"):
+            raise missing
+        filepath = filepath[len(base) :]
+    parts = [part for part in filepath.split("/") if part]
+    if not parts or "\0" in filepath or any(part.startswith(".") for part in parts):
+        raise missing
+    opened = -1
+    try:
+        opened = os.open(base, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
+        for part in parts[:-1]:
+            below = os.open(part, _WALK | os.O_DIRECTORY, dir_fd=opened)
+            os.close(opened)
+            opened = below
+        file = os.open(parts[-1], _WALK | os.O_NONBLOCK, dir_fd=opened)  # NONBLOCK: a FIFO
+    except (OSError, UnicodeError) as exc:
+        if isinstance(exc, OSError) and exc.errno in (errno.EMFILE, errno.ENFILE, errno.EIO):
+            raise ManifestError(f"cannot open the manifest: {exc.strerror}") from exc
+        raise missing from exc
+    finally:
+        if opened >= 0:
+            os.close(opened)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise missing
+    return file
+
+
+class FileSource:
+    """A file's blocks, read in a thread so that a slow disk never stops the event loop."""
+
+    def __init__(self, root: Path, filepath: str, *, max_bytes: int) -> None:
+        """Opens the file. Raises ManifestNotFound."""
+        self.name = filepath
+        self._fd = open_below(root, filepath)
+        self._max = max_bytes
+        self._hash = hashlib.sha256()
+        self._whole = False
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the file as it lies there, once it was read to its end."""
+        return self._hash.hexdigest() if self._whole else None
+
+    def close(self) -> None:
+        """Close the file; reading it is over."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """The file's bytes from its start, inflated."""
+        reading = self._read()
+        try:
+            while (block := await asyncio.to_thread(next, reading, None)) is not None:
+                yield block
+        finally:
+            with suppress(ValueError):  # cancelled while the thread still reads
+                reading.close()
+
+    def _read(self) -> Generator[bytes, None, None]:
+        inflater = Inflater(self._max)
+        position = 0
+        try:
+            while data := os.pread(self._fd, _BLOCK, position):
+                position += len(data)
+                self._hash.update(data)
+                yield from inflater.feed(data)
+        except OSError as exc:
+            raise ManifestError(f"cannot read the manifest: {exc.strerror}") from exc
+        yield from inflater.finish()
+        self._whole = True

@@ -1,0 +1,64 @@
+"""Blocks of bytes → lines with their byte offsets. A line break always ends a line; a line that
+is longer than the cap is told as such and never held whole.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+__all__ = ["MAX_LINE_BYTES", "Line", "LineCutter"]
+
+#: Longer lines are bad rows. An address of 8 KiB is the longest taken; the rest is other columns.
+MAX_LINE_BYTES = 256 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+
+
+class Line(NamedTuple):
+    """One line without its line break; `text` is None where it was too long to be held."""
+
+    text: bytes | None
+    end: int  #: offset of the byte behind the line and its break
+
+
+class LineCutter:
+    """Cuts a stream of blocks. `feed` each block, `finish` at the end; a BOM is dropped."""
+
+    def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
+        self._max = max_bytes
+        self._rest = b""
+        self._skipping = False
+        self._offset = 0  # of the first byte of the rest
+        self._first = True
+
+    def feed(self, block: bytes) -> list[Line]:
+        """The lines that *block* completes."""
+        pieces = (self._rest + block).split(b"\n")
+        self._rest = pieces.pop()
+        lines = []
+        for piece in pieces:
+            self._offset += len(piece) + 1
+            lines.append(Line(self._whole(piece), self._offset))
+        if len(self._rest) > self._max:
+            self._offset += len(self._rest)
+            self._rest = b""
+            self._skipping = True
+        return lines
+
+    def finish(self) -> list[Line]:
+        """The last line, if it had no break."""
+        if not self._rest and not self._skipping:
+            return []
+        self._offset += len(self._rest)
+        line = Line(self._whole(self._rest), self._offset)
+        self._rest = b""
+        return [line]
+
+    def _whole(self, piece: bytes) -> bytes | None:
+        skipped, self._skipping = self._skipping, False
+        if self._first:
+            self._first = False
+            piece = piece.removeprefix(_BOM)
+        if skipped or len(piece) > self._max:
+            return None
+        return piece.removesuffix(b"\r")

@@ -1,0 +1,133 @@
+"""A manifest that arrives: written to disk as fast as it comes, read behind the writer.
+
+So a client that sends everything before it reads is never kept waiting by the reader of the
+answer, and memory stays flat. The file has no name: it is gone with its last descriptor,
+however the process ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from workers.errors import ManifestError, ManifestTooLarge
+from workers.manifest.inflate import Inflater
+
+__all__ = ["Spool", "SpoolFull", "SpoolRoom"]
+
+_BLOCK = 256 * 1024
+
+
+class SpoolFull(ManifestError):
+    """No room for more spooled manifests, by the setting or on the disk."""
+
+
+class SpoolRoom:
+    """Where spools lie and what all of them together may hold."""
+
+    def __init__(self, root: Path, max_bytes: int) -> None:
+        self.folder = root / ".uploads"
+        self._free = max_bytes
+
+    def take(self, count: int) -> None:
+        """Claim *count* bytes. Raises SpoolFull."""
+        if count > self._free:
+            raise SpoolFull("the room for uploaded manifests is used up")
+        self._free -= count
+
+    def give(self, count: int) -> None:
+        """Hand *count* bytes back."""
+        self._free += count
+
+
+class Spool:
+    """One upload. `write` and `finish` (or `fail`) on one side, `blocks` on the other."""
+
+    name = "upload"
+
+    def __init__(self, room: SpoolRoom, *, max_bytes: int) -> None:
+        """Raises SpoolFull where the disk takes no file."""
+        self._room = room
+        self._max = max_bytes
+        self._hash = hashlib.sha256()
+        self._written = 0
+        self._ended = False
+        self._error: ManifestError | None = None
+        self._grown = asyncio.Event()
+        try:
+            room.folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=room.folder, buffering=0)  # noqa: SIM115 - closed by close()
+        except OSError as exc:
+            raise SpoolFull(f"cannot spool the upload: {exc.strerror}") from exc
+
+    @property
+    def sha256(self) -> str | None:
+        """Of the bytes that came, once all have."""
+        return self._hash.hexdigest() if self._ended and self._error is None else None
+
+    async def write(self, data: bytes) -> None:
+        """Append *data*.
+
+        Raises:
+            ManifestTooLarge: the upload is larger than allowed.
+            SpoolFull: no room for it.
+        """
+        if self._written + len(data) > self._max:
+            raise ManifestTooLarge(f"the manifest is larger than {self._max} bytes")
+        self._room.take(len(data))
+        try:
+            await asyncio.to_thread(self._append, data)
+        except OSError as exc:
+            self._room.give(len(data))
+            if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise SpoolFull(f"cannot spool the upload: {exc.strerror}") from exc
+            raise ManifestError(f"cannot spool the upload: {exc.strerror}") from exc
+        self._written += len(data)
+        self._grown.set()
+
+    def _append(self, data: bytes) -> None:
+        self._hash.update(data)
+        view, position = memoryview(data), self._written
+        while view:
+            count = os.pwrite(self._file.fileno(), view, position)
+            view, position = view[count:], position + count
+
+    def finish(self) -> None:
+        """All has come."""
+        self._ended = True
+        self._grown.set()
+
+    def fail(self, error: ManifestError) -> None:
+        """No more will come; the reader gets *error* behind what did."""
+        self._error = error
+        self.finish()
+
+    def close(self) -> None:
+        """Drop the file and hand its room back. Call once, after reader and writer ended."""
+        self._file.close()
+        self._room.give(self._written)
+        self._written = 0
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """The upload's bytes, inflated if it is a gzip file, as they come."""
+        inflater, position = Inflater(self._max), 0
+        while True:
+            while position < self._written:
+                data = await asyncio.to_thread(os.pread, self._file.fileno(), _BLOCK, position)
+                position += len(data)
+                for piece in inflater.feed(data):
+                    yield piece
+            if self._ended and position == self._written:
+                break
+            self._grown.clear()
+            if position == self._written and not self._ended:
+                await self._grown.wait()
+        if self._error is not None:
+            raise self._error
+        for piece in inflater.finish():
+            yield piece

@@ -1,0 +1,117 @@
+"""The process pool: for whatever must not happen in the event loop, and may not survive.
+
+Chunks of bytes go in, plain values come out, and nothing an item does (a segfault, an endless
+loop, gigabytes of memory) costs more than that item. The pipeline takes a slot and runs a chunk
+on it; slots are the back-pressure. `workers.slot` looks after one place in it, `workers.child`
+is what runs inside.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Any
+
+from workers import child
+from workers.slot import PoolClosedError, PoolSettings, Slot
+
+__all__ = ["ImagePool", "PoolClosedError", "PoolSettings", "Slot", "open_pool"]
+
+logger = logging.getLogger(__name__)
+
+#: How long closing may take: children are killed first, the rest is tidying.
+CLOSE_SECONDS = 1.0
+
+
+class ImagePool:
+    """Slots of one process each. Made by `open_pool`."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self.settings = settings
+        # Two per slot: one child may be buried while the next one starts.
+        self._threads = ThreadPoolExecutor(2 * settings.slots, thread_name_prefix="pool")
+        self._slots = [Slot(settings, self._threads) for _ in range(settings.slots)]
+        self._free = list(self._slots)
+        self._permits = asyncio.Semaphore(settings.slots)
+        self._closed = False
+
+    @property
+    def size(self) -> int:
+        """How many slots there are."""
+        return len(self._slots)
+
+    @property
+    def free(self) -> int:
+        """How many slots nobody has."""
+        return len(self._free)
+
+    @property
+    def busy(self) -> int:
+        """How many slots somebody has."""
+        return self.size - self.free
+
+    @property
+    def restarts(self) -> int:
+        """How many children ended unasked so far; neither recycled nor cancelled ones."""
+        return sum(slot.deaths for slot in self._slots)
+
+    @property
+    def healthy(self) -> bool:
+        """Whether children start. A dead child alone is no illness."""
+        return not self._closed and not any(slot.failing for slot in self._slots)
+
+    @asynccontextmanager
+    async def slot(self) -> AsyncIterator[Slot]:
+        """Wait for a free slot, first come first served, and have it to oneself."""
+        async with self._permits:
+            if self._closed:
+                raise PoolClosedError("the pool is closed")
+            slot = next((slot for slot in self._free if slot.warm), self._free[0])
+            self._free.remove(slot)
+            try:
+                yield slot
+            finally:
+                self._free.append(slot)
+
+    async def probe(self, timeout: float) -> bool:
+        """Whether the pool works: a real round trip when a slot is free, else its health."""
+        if not self.healthy or not self._free:
+            return self.healthy
+        try:
+            async with asyncio.timeout(timeout), self.slot() as slot:
+                return await slot.run(child.echo, [True]) == [True]
+        except (TimeoutError, PoolClosedError):
+            return False
+
+    async def _open(self) -> None:
+        await asyncio.gather(*(slot.open() for slot in self._slots))
+        logger.info(
+            "the process pool is up", extra={"action": "pool.opened", "slots": len(self._slots)}
+        )
+
+    async def _close(self) -> None:
+        self._closed = True
+        tasks: set[asyncio.Task[Any]] = set()
+        for slot in self._slots:
+            tasks |= slot.close()
+        try:
+            if tasks:
+                await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._threads.shutdown(wait=False)
+
+
+@asynccontextmanager
+async def open_pool(settings: PoolSettings) -> AsyncIterator[ImagePool]:
+    """Start all children, so that the first call is warm; kill them promptly at the end."""
+    pool = ImagePool(settings)
+    try:
+        await pool._open()  # noqa: SLF001 - this module's own
+        yield pool
+    finally:
+        await pool._close()  # noqa: SLF001

@@ -1,0 +1,30 @@
+"""What the forkserver imports ahead, so that a child is born warm: pictures, nothing of the web.
+
+Runs once in the forkserver, before anything is forked (and again, at no cost, in each child, in
+case the forkserver could not find it). The server and the consumers never import it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+
+__all__: list[str] = []
+
+# Ctrl-C is the parent's to answer; children inherit this from their first instruction on.
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+# One child per core already: more threads only fight, and their arenas and stacks count against
+# the memory limit. Both are read when the library loads, so this stands before the imports.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ[_name] = "1"
+
+from PIL import AvifImagePlugin, Image  # noqa: E402
+
+with contextlib.suppress(ImportError):
+    import imaging.examine  # noqa: F401
+
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+# All plugins, else each child imports them by itself at its first bad file.
+Image.init()

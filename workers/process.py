@@ -1,0 +1,118 @@
+"""One child process as its parent sees it: start, submit, kill, and what it left behind.
+
+A `ProcessPoolExecutor` of one process, with a shared last word and a pipe for its traceback.
+`workers.slot` owns one at a time. `start` and `reap` block and belong in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from workers import child
+from workers.blame import Death
+
+__all__ = ["ChildProcess"]
+
+#: A child is up in a tenth of a second; the first waits for the forkserver's imports as well.
+START_SECONDS = 60.0
+
+# A forkserver has neither threads nor sockets to inherit, whatever the parent does by then.
+_forkserver = multiprocessing.get_context("forkserver")
+
+
+class ChildProcess:
+    """A process of its own for chunks. Never reused once killed or dead."""
+
+    def __init__(self, memory_bytes: int, *, quiet: bool) -> None:
+        self.items = 0  #: items answered so far
+        self.pid = 0
+        self.burial: asyncio.Task[Death] | None = None  #: the slot's, once it has ended
+        self._position = _forkserver.RawValue("i", -1)
+        self._reader, self._writer = _forkserver.Pipe(duplex=False)
+        # A child full of words must not wait for a reader, nor a reader for a child.
+        os.set_blocking(self._reader.fileno(), False)
+        os.set_blocking(self._writer.fileno(), False)
+        self._executor = ProcessPoolExecutor(
+            1,
+            mp_context=_forkserver,
+            initializer=child.initialize,
+            initargs=(self._position, self._writer, memory_bytes, quiet),
+        )
+        self._process: BaseProcess | None = None
+        self._killed = False
+
+    @property
+    def sentinel(self) -> int:
+        """A file descriptor that becomes readable when the process ends."""
+        assert self._process is not None
+        return self._process.sentinel
+
+    def start(self) -> None:
+        """Start the process and wait until it answers. Blocks; raises when it does not come up."""
+        try:
+            self._start()
+        except BaseException:
+            self.reap()
+            raise
+
+    def _start(self) -> None:
+        if self._killed:
+            raise BrokenExecutor("killed before it was born")
+        _forkserver.set_forkserver_preload(["workers.preload"])
+        greeting = self._executor.submit(child.hello)
+        self._writer.close()
+        (self._process,) = self._executor._processes.values()  # noqa: SLF001 - public in 3.14 only
+        # The parent's copy of the writing end would keep a half-written answer of a killed child
+        # from ever ending, and with it the executor's thread and the interpreter's exit.
+        self._executor._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001
+        if self._killed:
+            self._process.kill()
+        self.pid = greeting.result(START_SECONDS)
+
+    def submit(
+        self,
+        entry: Callable[..., Any],
+        items: Sequence[Any],
+        args: tuple[Any, ...],
+        item_timeout: float,
+    ) -> Future[child.Answer]:
+        """Send a chunk. Raises BrokenExecutor when the process is known to be dead."""
+        self._position.value = -1
+        return self._executor.submit(child.run_chunk, entry, items, args, item_timeout)
+
+    def kill(self) -> None:
+        """End the process now, also one that is still starting. Does not block."""
+        self._killed = True
+        if self._process is not None:
+            self._process.kill()
+
+    def reap(self) -> Death:
+        """Wait for the end of a killed or dead process and read what it left. Blocks."""
+        self.kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._writer.close()
+        with self._reader:
+            traceback = _read_all(self._reader.fileno())
+        # 255 says that the forkserver itself was gone and nobody knows.
+        exit_code = self._process.exitcode if self._process is not None else None
+        return Death(
+            position=self._position.value,
+            exit_code=None if exit_code == 255 else exit_code,
+            traceback=traceback.decode(errors="replace"),
+        )
+
+
+def _read_all(descriptor: int) -> bytes:
+    """Everything a non-blocking pipe holds now."""
+    parts: list[bytes] = []
+    with contextlib.suppress(BlockingIOError):
+        while part := os.read(descriptor, 65536):
+            parts.append(part)
+    return b"".join(parts)

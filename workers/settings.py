@@ -1,0 +1,154 @@
+"""What the operator decides about the work, read once from `CENSUS_*` and then frozen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import ByteSize, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from workers.errors import SettingsError
+from workers.fetch.guard import Network, parse_network
+
+__all__ = ["PREFIX", "VERSION", "WorkSettings", "read_settings"]
+
+PREFIX = "CENSUS_"
+VERSION = "0.1.0"
+
+#: What one pixel may cost while it is decoded (all of Pillow's buffers), and the room beside it.
+_BYTES_PER_PIXEL = 24
+_POOL_HEADROOM = 256 * 1024**2
+
+MiB = 1024**2
+GiB = 1024**3
+
+
+def _split(value: object) -> object:
+    """A comma list from the environment; anything else passes."""
+    if isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+    return value
+
+
+class WorkSettings(BaseSettings):
+    """Settings of `workers`; `server` adds its own. Sizes may be written `64MiB`, lists `a,b`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, env_ignore_empty=True, extra="ignore"
+    )
+
+    data_root: Path = Field(Path("data"), description="manifests and uploads live below it")
+    allow_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+        (), description="CIDR[:port] a download may reach besides public addresses"
+    )
+    trusted_hosts: Annotated[frozenset[str], NoDecode] = Field(
+        frozenset(), description="host or host:port exempt from the per-host limit"
+    )
+    max_connections: int = Field(256, ge=1, le=4096, description="downloads under way")
+    max_connections_per_host: int = Field(32, ge=1, description="of these, to one host")
+    timeout: float = Field(30.0, gt=0, le=3600, description="seconds a picture, over all attempts")
+    connect_timeout: float = Field(5.0, gt=0, description="seconds to connect, TLS included")
+    read_timeout: float = Field(10.0, gt=0, description="seconds without a byte from the host")
+    retries: int = Field(2, ge=0, le=10, description="further attempts after a passing failure")
+    max_redirects: int = Field(5, ge=0, le=20, description="redirects followed per picture")
+    max_image_bytes: ByteSize = Field(
+        ByteSize(64 * MiB), ge=1024, description="largest body downloaded"
+    )
+    max_pixels: int = Field(50_000_000, ge=1, description="largest picture decoded, width × height")
+    max_inflight_bytes: ByteSize = Field(
+        ByteSize(256 * MiB), description="bodies held in memory at once, all streams together"
+    )
+    max_body_bytes: ByteSize = Field(
+        ByteSize(8 * GiB), description="largest manifest, inflated, in a request body"
+    )
+    max_spool_bytes: ByteSize = Field(
+        ByteSize(32 * GiB), description="all spooled manifests together"
+    )
+    pool_slots: int = Field(
+        default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes that decode"
+    )
+    pool_memory: ByteSize | None = Field(
+        None, description="address space a process may add; default 24 B × MAX_PIXELS + 256 MiB"
+    )
+    decode_timeout: float = Field(20.0, gt=0, description="seconds to decode one picture")
+    user_agent: str = Field(f"imagecensus/{VERSION}", min_length=1, description="sent to hosts")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="least severity that is logged"
+    )
+    log_format: Literal["console", "json"] | None = Field(
+        None, description="default: console on a terminal, json otherwise"
+    )
+
+    @field_validator("allow_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        parts = _split(value)
+        if isinstance(parts, list | tuple):
+            return tuple(parse_network(part) if isinstance(part, str) else part for part in parts)
+        return parts
+
+    @field_validator("trusted_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> object:
+        parts = _split(value)
+        return frozenset(str(part).lower() for part in parts) if isinstance(parts, list) else parts
+
+    @field_validator("user_agent")
+    @classmethod
+    def _one_line(cls, value: str) -> str:
+        if not value.isprintable() or not value.isascii():
+            msg = "must be one line of printable ASCII"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _bounds(self) -> Self:
+        if self.max_inflight_bytes < self.max_image_bytes:
+            msg = (
+                "MAX_INFLIGHT_BYTES must be at least MAX_IMAGE_BYTES, or no body of that size fits"
+            )
+            raise ValueError(msg)
+        return self
+
+    @property
+    def pool_budget(self) -> int:
+        """Bytes of address space a pool child may add to what it starts with."""
+        if self.pool_memory is not None:
+            return int(self.pool_memory)
+        return _BYTES_PER_PIXEL * self.max_pixels + _POOL_HEADROOM
+
+
+S = TypeVar("S", bound=WorkSettings)
+
+
+def read_settings(kind: type[S], **given: Any) -> S:
+    """Read *kind* from the environment; *given* wins over it.
+
+    Raises:
+        SettingsError: naming every setting that is wrong, all at once.
+    """
+    try:
+        return kind(**given)
+    except ValidationError as exc:
+        problems = []
+        for error in exc.errors():
+            name = PREFIX + "_".join(str(part) for part in error["loc"][:1]).upper()
+            where = name if error["loc"] else "settings"
+            problems.append(f"  {where}: {error['msg'].removeprefix('Value error, ')}")
+        raise SettingsError("\n".join(["these settings are wrong:", *problems])) from exc
+
+
+def unknown_names(kind: type[WorkSettings], environ: Mapping[str, str]) -> list[str]:
+    """A sentence for each `CENSUS_*` variable that names no setting (a typing error, mostly)."""
+    known = [PREFIX + name.upper() for name in kind.model_fields]
+    sentences = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            sentences.append(f"{name} is not a setting{hint}")
+    return sentences
