@@ -58,18 +58,18 @@ _self: _Self | None = None
 
 def initialize(position: Any, tracebacks: Connection, memory_bytes: int, quiet: bool) -> None:
     """Make this process a child of the pool. Raises when a limit cannot be set."""
-    global _self  # noqa: PLW0603 - a child is one per process
+    global _self
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _redirect(quiet=quiet)
     faulthandler.enable(file=tracebacks.fileno(), all_threads=False)
     threading.Thread(target=_die_with_parent, name="orphan-guard", daemon=True).start()
-    from workers import preload  # noqa: F401, PLC0415 - heavy, and for children only
+    from workers import preload  # noqa: F401 - heavy, and for children only
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _self = _Self(position, tracebacks, memory_bytes)
     _limit_memory(_self)
+    _redirect(quiet=quiet)  # last: what goes wrong until here is for everybody to read
 
 
 def hello() -> int:
@@ -86,15 +86,13 @@ def run_chunk(
     lives on, but to the outside it is the same picture that does not fit. An item over its time
     ends the process from a thread in C, which needs no GIL: nothing in here could.
     """
-    assert _self is not None, "run_chunk belongs in a child"
+    me = _me()
     values: list[bytes | Failure] = []
     tracebacks: dict[int, str] = {}
     for index, item in enumerate(items):
-        _self.position.value = index
+        me.position.value = index
         try:
-            faulthandler.dump_traceback_later(
-                item_timeout, exit=True, file=_self.tracebacks.fileno()
-            )
+            faulthandler.dump_traceback_later(item_timeout, exit=True, file=me.tracebacks.fileno())
             # Pickled one by one, here: a value that cannot be pickled costs only itself.
             values.append(pickle.dumps(entry(item, *args), protocol=pickle.HIGHEST_PROTOCOL))
         except MemoryError:
@@ -104,13 +102,13 @@ def run_chunk(
             tracebacks[index] = _traceback(error)
         finally:
             faulthandler.cancel_dump_traceback_later()
-    _self.position.value = len(items)
-    return Answer(values, tracebacks, _resident() - _self.born_with)
+    me.position.value = len(items)
+    return Answer(values, tracebacks, _resident() - me.born_with)
 
 
 def examine_item(data: bytes, limits: Limits, thumbnail: int | None) -> Examined | Failure:
     """Entry point: all facts of one picture, decoded in full."""
-    from imaging.examine import examine  # noqa: PLC0415 - Pillow is for children only
+    from imaging.examine import examine
 
     return examine(data, limits=limits, thumbnail=thumbnail)
 
@@ -123,13 +121,19 @@ def echo(item: bool) -> bool:
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
     """Lift the memory limit while a model loads; the budget then counts from the new size."""
-    assert _self is not None, "loading belongs in a child"
+    me = _me()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
     try:
         yield
     finally:
-        _limit_memory(_self)
+        _limit_memory(me)
+
+
+def _me() -> _Self:
+    if _self is None:
+        raise RuntimeError("this process is no child of the pool")
+    return _self
 
 
 def _redirect(*, quiet: bool) -> None:

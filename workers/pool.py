@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from workers import child
-from workers.slot import PoolClosedError, PoolSettings, Slot
+from workers.slot import Slot
+from workers.supervisor import PoolClosedError, PoolSettings, Supervisor
 
 __all__ = ["ImagePool", "PoolClosedError", "PoolSettings", "Slot", "open_pool"]
 
@@ -33,15 +34,15 @@ class ImagePool:
         self.settings = settings
         # Two per slot: one child may be buried while the next one starts.
         self._threads = ThreadPoolExecutor(2 * settings.slots, thread_name_prefix="pool")
-        self._slots = [Slot(settings, self._threads) for _ in range(settings.slots)]
-        self._free = list(self._slots)
+        self._supervisors = [Supervisor(settings, self._threads) for _ in range(settings.slots)]
+        self._free = [(Slot(settings, supervisor), supervisor) for supervisor in self._supervisors]
         self._permits = asyncio.Semaphore(settings.slots)
         self._closed = False
 
     @property
     def size(self) -> int:
         """How many slots there are."""
-        return len(self._slots)
+        return len(self._supervisors)
 
     @property
     def free(self) -> int:
@@ -54,14 +55,19 @@ class ImagePool:
         return self.size - self.free
 
     @property
+    def warm(self) -> int:
+        """How many children are up."""
+        return sum(supervisor.warm for supervisor in self._supervisors)
+
+    @property
     def restarts(self) -> int:
         """How many children ended unasked so far; neither recycled nor cancelled ones."""
-        return sum(slot.deaths for slot in self._slots)
+        return sum(supervisor.deaths for supervisor in self._supervisors)
 
     @property
     def healthy(self) -> bool:
         """Whether children start. A dead child alone is no illness."""
-        return not self._closed and not any(slot.failing for slot in self._slots)
+        return not self._closed and not any(each.failing for each in self._supervisors)
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Slot]:
@@ -69,12 +75,12 @@ class ImagePool:
         async with self._permits:
             if self._closed:
                 raise PoolClosedError("the pool is closed")
-            slot = next((slot for slot in self._free if slot.warm), self._free[0])
-            self._free.remove(slot)
+            chosen = next((pair for pair in self._free if pair[1].warm), self._free[0])
+            self._free.remove(chosen)
             try:
-                yield slot
+                yield chosen[0]
             finally:
-                self._free.append(slot)
+                self._free.append(chosen)
 
     async def probe(self, timeout: float) -> bool:
         """Whether the pool works: a real round trip when a slot is free, else its health."""
@@ -87,16 +93,14 @@ class ImagePool:
             return False
 
     async def _open(self) -> None:
-        await asyncio.gather(*(slot.open() for slot in self._slots))
-        logger.info(
-            "the process pool is up", extra={"action": "pool.opened", "slots": len(self._slots)}
-        )
+        await asyncio.gather(*(each.open() for each in self._supervisors))
+        logger.info("the process pool is up", extra={"action": "pool.opened", "slots": self.size})
 
     async def _close(self) -> None:
         self._closed = True
         tasks: set[asyncio.Task[Any]] = set()
-        for slot in self._slots:
-            tasks |= slot.close()
+        for supervisor in self._supervisors:
+            tasks |= supervisor.close()
         try:
             if tasks:
                 await asyncio.wait(tasks, timeout=CLOSE_SECONDS)

@@ -6,7 +6,6 @@ case the forkserver could not find it). The server and the consumers never impor
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 
@@ -22,8 +21,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 
 from PIL import AvifImagePlugin, Image  # noqa: E402
 
-with contextlib.suppress(ImportError):
-    import imaging.examine  # noqa: F401
+import imaging.examine  # noqa: E402, F401
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 # All plugins, else each child imports them by itself at its first bad file.

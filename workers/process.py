@@ -10,9 +10,10 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from multiprocessing.process import BaseProcess
+from multiprocessing import process
 from typing import Any
 
 from workers import child
@@ -33,6 +34,7 @@ class ChildProcess:
     def __init__(self, memory_bytes: int, *, quiet: bool) -> None:
         self.items = 0  #: items answered so far
         self.pid = 0
+        self.sentinel = -1  #: a descriptor that becomes readable when the process ends
         self.burial: asyncio.Task[Death] | None = None  #: the slot's, once it has ended
         self._position = _forkserver.RawValue("i", -1)
         self._reader, self._writer = _forkserver.Pipe(duplex=False)
@@ -45,14 +47,8 @@ class ChildProcess:
             initializer=child.initialize,
             initargs=(self._position, self._writer, memory_bytes, quiet),
         )
-        self._process: BaseProcess | None = None
-        self._killed = False
-
-    @property
-    def sentinel(self) -> int:
-        """A file descriptor that becomes readable when the process ends."""
-        assert self._process is not None
-        return self._process.sentinel
+        self._process: process.BaseProcess | None = None
+        self._killed = threading.Event()
 
     def start(self) -> None:
         """Start the process and wait until it answers. Blocks; raises when it does not come up."""
@@ -63,17 +59,21 @@ class ChildProcess:
             raise
 
     def _start(self) -> None:
-        if self._killed:
+        if self._killed.is_set():
             raise BrokenExecutor("killed before it was born")
         _forkserver.set_forkserver_preload(["workers.preload"])
         greeting = self._executor.submit(child.hello)
         self._writer.close()
         (self._process,) = self._executor._processes.values()  # noqa: SLF001 - public in 3.14 only
+        # Any start of any process polls all those listed, and of two threads that poll one process
+        # (the executor's does) only one reads its exit code.
+        process._children.discard(self._process)  # type: ignore[attr-defined]  # noqa: SLF001
         # The parent's copy of the writing end would keep a half-written answer of a killed child
         # from ever ending, and with it the executor's thread and the interpreter's exit.
         self._executor._result_queue._writer.close()  # type: ignore[attr-defined]  # noqa: SLF001
-        if self._killed:
+        if self._killed.is_set():
             self._process.kill()
+        self.sentinel = self._process.sentinel
         self.pid = greeting.result(START_SECONDS)
 
     def submit(
@@ -89,7 +89,7 @@ class ChildProcess:
 
     def kill(self) -> None:
         """End the process now, also one that is still starting. Does not block."""
-        self._killed = True
+        self._killed.set()
         if self._process is not None:
             self._process.kill()
 

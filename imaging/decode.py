@@ -1,0 +1,151 @@
+"""The bytes of a whole file → an upright RGB image of its first frame, or why not.
+
+Runs in a pool child: everything here may meet a hostile file. What can be judged from the header
+(kind, pixels, scans) is judged before a C decoder sees the file; whatever a decoder raises comes
+back as a `Failure`. A file that ends too early never gives partial pixels.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from io import BytesIO
+
+from PIL import Image, UnidentifiedImageError
+
+from imaging.facts import DECODED_FORMATS, ErrorCode, Failure, ImageInfo
+from imaging.header import Need, inspect
+from imaging.header.jpeg import count_scans
+from imaging.options import Limits
+from imaging.rgb import WHITE, Colour, to_rgb
+
+__all__ = ["Decoded", "decode"]
+
+_ORIENTATION = 0x0112
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A decoded picture: its pixels, and the header facts they were decoded by."""
+
+    image: Image.Image  #: mode RGB, upright; smaller than stored if a `target` allowed it
+    info: ImageInfo  #: as `header.inspect` tells them, orientation never None
+    has_icc: bool
+
+
+def decode(
+    data: bytes, *, limits: Limits, target: int | None = None, matte: Colour = WHITE
+) -> Decoded | Failure:
+    """Decode the first frame of a whole file, turn it upright, lay it over `matte`.
+
+    `target` is a long side in pixels that is all the caller needs: a JPEG may then be decoded at
+    1/2, 1/4 or 1/8 of its size, never below twice the target. Raises nothing but a `TimeoutError`
+    that a signal handler of the caller may have thrown in.
+    """
+    info = inspect(data, total=len(data))
+    if isinstance(info, Need):  # cannot be: the whole file is here
+        return Failure(ErrorCode.TRUNCATED_IMAGE)
+    if isinstance(info, Failure):
+        return info
+    if refusal := _refused(data, info, limits):
+        return refusal
+    try:
+        # Pillow warns of doubtful metadata and of many pixels; both are judged here.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _decoded(data, info, limits, target, matte)
+    except TimeoutError:
+        raise
+    except Exception as error:
+        return _judged(error, data, info)
+
+
+def _refused(data: bytes, info: ImageInfo, limits: Limits) -> Failure | None:
+    """What the header alone forbids."""
+    if _plugin(info) not in DECODED_FORMATS:
+        return Failure(ErrorCode.UNSUPPORTED_FORMAT, f"{info.image_format} is not decoded")
+    if info.image_dimension and (too_many := _too_many_pixels(info.image_dimension, limits)):
+        return too_many
+    if _plugin(info) == "JPEG" and count_scans(data, limits.max_scans) > limits.max_scans:
+        return Failure(ErrorCode.TOO_MANY_SCANS, f"more than {limits.max_scans} scans")
+    return None
+
+
+def _decoded(
+    data: bytes, info: ImageInfo, limits: Limits, target: int | None, matte: Colour
+) -> Decoded | Failure:
+    with Image.open(BytesIO(data), formats=(_plugin(info),)) as image:
+        if too_many := _too_many_pixels(image.size, limits):
+            return too_many
+        if target is not None:
+            _draft(image, target)
+        image.load()
+        has_icc = bool(image.info.get("icc_profile"))
+        orientation = info.orientation or _orientation(image)
+        upright = to_rgb(image, matte=matte)
+        if orientation in _UPRIGHT:
+            upright = upright.transpose(_UPRIGHT[orientation])
+        return Decoded(upright, replace(info, orientation=orientation), has_icc)
+
+
+def _plugin(info: ImageInfo) -> str:
+    """The Pillow plugin that reads a format: only this one is let near the bytes."""
+    return "JPEG" if info.image_format == "MPO" else info.image_format
+
+
+def _too_many_pixels(size: tuple[int, int], limits: Limits) -> Failure | None:
+    width, height = size
+    if width * height <= limits.max_pixels:
+        return None
+    return Failure(
+        ErrorCode.TOO_MANY_PIXELS, f"{width}×{height} is more than {limits.max_pixels} pixels"
+    )
+
+
+def _draft(image: Image.Image, target: int) -> None:
+    """Let libjpeg scale down while decoding, to no less than twice the target's long side."""
+    width, height = image.size
+    long = max(width, height)
+    wanted = 2 * target
+    image.draft("RGB", (max(-(-width * wanted // long), 1), max(-(-height * wanted // long), 1)))
+
+
+def _orientation(image: Image.Image) -> int:
+    """The orientation where the header walk could not tell, 1 if Pillow cannot either."""
+    try:
+        told = image.getexif().get(_ORIENTATION, 1)
+    except Exception:  # random bytes where EXIF should be: not worth losing the picture
+        return 1
+    return told if isinstance(told, int) and 1 <= told <= 8 else 1
+
+
+def _judged(error: Exception, data: bytes, info: ImageInfo) -> Failure:
+    """Map whatever Pillow raised to one of our codes."""
+    text = str(error).split("\n", 1)[0][:200]
+    lower = text.lower()
+    if isinstance(error, MemoryError) or "out of memory" in lower:
+        # What a child that hit its memory limit is reported as, when it survives to say so.
+        return Failure(ErrorCode.WORKER_DIED, "not enough memory to decode it")
+    if isinstance(error, Image.DecompressionBombError):
+        return Failure(ErrorCode.TOO_MANY_PIXELS, text)
+    if "truncated" in lower or _cut(data, info):
+        return Failure(ErrorCode.TRUNCATED_IMAGE, "the picture data end too early")
+    if info.image_mode is None or "unsupported" in lower or "not supported" in lower:
+        return Failure(ErrorCode.UNSUPPORTED_FORMAT, f"{info.image_format} of a kind not decoded")
+    if isinstance(error, UnidentifiedImageError):  # its text holds a memory address
+        text = "the header is damaged"
+    return Failure(ErrorCode.CORRUPT_IMAGE, text or type(error).__name__)
+
+
+def _cut(data: bytes, info: ImageInfo) -> bool:
+    """Whether a WebP, whose decoder does not say so, is shorter than it tells."""
+    return info.image_format == "WEBP" and int.from_bytes(data[4:8], "little") + 8 > len(data)

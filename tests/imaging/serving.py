@@ -1,0 +1,44 @@
+"""A file behind ranges: what a downloader does with the walker's `Need`s."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from imaging.facts import Failure, ImageInfo
+from imaging.header import Need, inspect
+
+MAX_ROUNDS = 40
+
+
+def served(data: bytes, first: int, *, least: int = 0, total: bool = True) -> ImageInfo | Failure:
+    """Inspect a file of which `first` bytes come at once and every `Need` is fetched.
+
+    `least` is how many bytes a range has at least, `total` whether its size is known from the
+    start. Asserts that every `Need` asks for something new, inside the file where that is known.
+    """
+    size = len(data) if total else None
+    more: list[tuple[int, bytes]] = []
+    present = bytearray(len(data))
+    present[:first] = b"\1" * min(first, len(data))
+    for _ in range(MAX_ROUNDS):
+        answer = inspect(data[:first], total=size, more=more)
+        if not isinstance(answer, Need):
+            return answer
+        end = answer.offset + answer.length
+        assert answer.length > 0
+        assert not any(present[answer.offset : end])
+        if end > len(data):
+            assert size is None
+            size = len(data)  # the range answer told it, or the body ended
+            continue
+        end = max(end, answer.offset + least)
+        more.append((answer.offset, data[answer.offset : end]))
+        present[answer.offset : end] = b"\1" * len(more[-1][1])
+    raise AssertionError(f"still asking after {MAX_ROUNDS} rounds")
+
+
+def agreeing(part: ImageInfo, whole: ImageInfo) -> bool:
+    """Whether every fact told of a part is None or the one told of the whole file."""
+    return all(
+        getattr(part, field.name) in (None, getattr(whole, field.name)) for field in fields(whole)
+    )

@@ -1,0 +1,57 @@
+"""What every row needs, opened once for a process: downloads with manners, and the pool.
+
+The server enters it from a cleanup context, a consumer from its exit stack: the same code at
+both doors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from aiohttp.abc import AbstractResolver
+
+from imaging.options import Limits
+from workers.fetch.download import Downloads
+from workers.fetch.session import open_session
+from workers.fetch.turns import Turns
+from workers.pool import ImagePool, PoolSettings, open_pool
+from workers.settings import WorkSettings
+
+__all__ = ["Engine", "open_engine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Shared by all streams of a process."""
+
+    settings: WorkSettings
+    downloads: Downloads
+    turns: Turns
+    pool: ImagePool
+    limits: Limits
+
+
+@asynccontextmanager
+async def open_engine(
+    settings: WorkSettings, *, resolver: AbstractResolver | None = None
+) -> AsyncIterator[Engine]:
+    """Start the pool and the session; *resolver* stands in for the system's."""
+    limits = Limits(max_pixels=settings.max_pixels)
+    of_pool = PoolSettings(
+        slots=settings.pool_slots,
+        memory_bytes=settings.pool_budget,
+        item_timeout=settings.decode_timeout,
+        limits=limits,
+    )
+    async with (
+        open_pool(of_pool) as pool,
+        open_session(settings, resolver=resolver) as session,
+    ):
+        turns = Turns(
+            connections=settings.max_connections,
+            per_host=settings.max_connections_per_host,
+            trusted=settings.trusted_hosts,
+        )
+        yield Engine(settings, Downloads(session, settings), turns, pool, limits)

@@ -1,0 +1,255 @@
+"""One attempt at one URL: → facts from the first bytes, or the whole body.
+
+Header depth asks for the first 16 KiB, then for at most three further ranges the walker needs,
+then for the file, of which it reads only as much as it must. Every failure is a value.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
+
+from imaging import header
+from imaging.facts import ErrorCode, Failure, ImageInfo
+from workers.fetch.failures import failure_of, status_failure
+from workers.fetch.lanes import Body, Outcome, Ticket, Verdict
+from workers.fetch.memory import Budget, Reservation
+from workers.fetch.ranges import Answer, Kind, judge, range_header, strong_validator
+from workers.fetch.reading import Reading
+from workers.fetch.retries import retry_after, seconds_until_next
+from workers.fetch.targets import without_userinfo
+from workers.settings import WorkSettings
+
+__all__ = ["Downloads"]
+
+#: The first range, and the least of a further one. Enough for 95 % of photographs.
+RANGE_BYTES = 16 * 1024
+#: A further range is never longer than this, whatever the walker asks for.
+MAX_RANGE_BYTES = 1024 * 1024
+FURTHER_RANGES = 3
+#: So much of a body nobody needs is read to keep its connection.
+DRAIN_BYTES = 128 * 1024
+DRAIN_SECONDS = 1.0
+
+_FIRST: dict[str, str] = {hdrs.RANGE: range_header(0, RANGE_BYTES)}
+
+
+class Downloads:
+    """Makes attempts. `header` and `body` are what a `Lane` calls for each ticket."""
+
+    def __init__(self, session: ClientSession, settings: WorkSettings) -> None:
+        self._session = session
+        self._settings = settings
+        self._budget = Budget(int(settings.max_inflight_bytes))
+
+    async def header(self, ticket: Ticket) -> Verdict:
+        """An attempt that ends in an ImageInfo or a Failure."""
+        return await self._attempt(ticket, self._facts)
+
+    async def body(self, ticket: Ticket) -> Verdict:
+        """An attempt that ends in a Body or a Failure."""
+        return await self._attempt(ticket, self._whole_body)
+
+    async def _attempt(
+        self, ticket: Ticket, work: Callable[[Ticket, asyncio.Timeout], Awaitable[Outcome]]
+    ) -> Verdict:
+        fetch = ticket.fetch
+        fetch.attempts += 1
+        fetch.status = None
+        outcome: Outcome
+        try:
+            async with asyncio.timeout_at(ticket.deadline) as clock:
+                outcome = await work(ticket, clock)
+        except Exception as exc:
+            outcome = failure_of(exc, answered=fetch.status is not None)
+        else:
+            if not isinstance(outcome, Failure):
+                return Verdict(outcome)
+        silent = outcome.code is ErrorCode.TIMEOUT and fetch.status is None
+        now = asyncio.get_running_loop().time()
+        wait = seconds_until_next(
+            outcome,
+            attempt=fetch.attempts,
+            retries=self._settings.retries,
+            asked=ticket.retry_after,
+        )
+        if wait is not None and now + wait >= ticket.deadline:
+            wait = None
+        return Verdict(outcome, wait, silent)
+
+    async def _facts(self, ticket: Ticket, _clock: asyncio.Timeout) -> ImageInfo | Failure:
+        """Facts from ranges, or from as much of the whole file as it takes."""
+        head, pieces = b"", list[tuple[int, bytes]]()
+        offset, length, headers = 0, RANGE_BYTES, _FIRST
+        for _ in range(1 + FURTHER_RANGES):
+            async with self._get(ticket, headers) as response:
+                answer = judge(response.status, response.headers, asked=offset)
+                if answer.kind is Kind.UNRANGED:
+                    await self._drain(ticket, response)
+                    break
+                if answer.kind is not Kind.PART:
+                    return await self._of_answer(ticket, response, answer)
+                data = await self._part(ticket, response, length)
+                ticket.fetch.size_source = "content_range"
+                validator = strong_validator(response.headers)
+            if offset == 0:
+                head = data
+            else:
+                pieces.append((offset, data))
+            facts = header.inspect(head, total=answer.total, more=pieces)
+            if not isinstance(facts, header.Need):
+                return facts
+            offset, length = facts.offset, min(max(facts.length, RANGE_BYTES), MAX_RANGE_BYTES)
+            headers = {hdrs.RANGE: range_header(offset, length)}
+            if validator is not None:
+                headers[hdrs.IF_RANGE] = validator
+        async with self._get(ticket, {}) as response:
+            answer = judge(response.status, response.headers, asked=None)
+            return await self._of_answer(ticket, response, answer)
+
+    async def _of_answer(
+        self, ticket: Ticket, response: ClientResponse, answer: Answer
+    ) -> ImageInfo | Failure:
+        """Facts from an answer that is the whole file, or is not the file."""
+        if answer.kind is Kind.EMPTY:
+            return Failure(ErrorCode.EMPTY_BODY)
+        if answer.kind is Kind.WHOLE:
+            return await self._stream(ticket, response)
+        await self._drain(ticket, response)
+        return self._not_the_file(ticket, response)
+
+    async def _stream(self, ticket: Ticket, response: ClientResponse) -> ImageInfo | Failure:
+        """Facts from a whole file that streams in, its size counted where it was not told."""
+        fetch, cap = ticket.fetch, int(self._settings.max_image_bytes)
+        told = response.content_length
+        if told is not None and told > cap:
+            return _too_large(cap, told)
+        fetch.size_source = "counted" if told is None else "content_length"
+        reading = Reading(told)
+        while chunk := await response.content.readany():
+            fetch.bytes += len(chunk)
+            reading.feed(chunk)
+            if isinstance(reading.outcome, Failure):
+                return reading.outcome
+            if reading.count > cap:
+                return _too_large(cap, None)
+            if reading.outcome is not None and told is not None:
+                await self._drain(ticket, response)
+                return reading.outcome
+        facts = reading.finish()
+        return facts if isinstance(facts, Failure) else replace(facts, image_size=reading.count)
+
+    async def _part(self, ticket: Ticket, response: ClientResponse, length: int) -> bytes:
+        """The body of a 206, no more of it than was asked for."""
+        told = response.content_length
+        if told is not None and told <= length:
+            data = await response.read()
+            ticket.fetch.bytes += len(data)
+            return data
+        chunks, count = [], 0
+        while count < length and (chunk := await response.content.readany()):
+            chunks.append(chunk)
+            count += len(chunk)
+            ticket.fetch.bytes += len(chunk)
+        await self._drain(ticket, response)
+        return b"".join(chunks)[:length]
+
+    async def _whole_body(self, ticket: Ticket, clock: asyncio.Timeout) -> Body | Failure:
+        """The whole file, held in memory that was reserved for it."""
+        fetch, cap = ticket.fetch, int(self._settings.max_image_bytes)
+        async with self._get(ticket, {}) as response:
+            answer = judge(response.status, response.headers, asked=None)
+            if answer.kind is not Kind.WHOLE:
+                await self._drain(ticket, response)
+                return self._not_the_file(ticket, response)
+            told = response.content_length
+            if told is not None and told > cap:
+                return _too_large(cap, told)
+            fetch.size_source = "counted" if told is None else "content_length"
+            room = await self._reserve(ticket, clock, cap if told is None else told)
+            try:
+                outcome = await self._hold(ticket, response, cap)
+            except BaseException:
+                room.release()
+                raise
+            if isinstance(outcome, Failure):
+                room.release()
+                return outcome
+            room.shrink(len(outcome))
+            return Body(outcome, room)
+
+    async def _hold(self, ticket: Ticket, response: ClientResponse, cap: int) -> bytes | Failure:
+        """All bytes of the body; given up as soon as they are seen to be no picture."""
+        chunks: list[bytes] = []
+        reading = Reading(response.content_length)
+        while chunk := await response.content.readany():
+            ticket.fetch.bytes += len(chunk)
+            chunks.append(chunk)
+            reading.feed(chunk)
+            if isinstance(reading.outcome, Failure):
+                return reading.outcome
+            if reading.count > cap:
+                return _too_large(cap, None)
+        facts = reading.finish()
+        return facts if isinstance(facts, Failure) else b"".join(chunks)
+
+    async def _reserve(self, ticket: Ticket, clock: asyncio.Timeout, size: int) -> Reservation:
+        """Memory for a body. The deadline judges the host, so it rests while we wait for room."""
+        room = self._budget.take(size)
+        if room is not None:
+            return room
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        clock.reschedule(None)
+        room = await self._budget.wait(size)
+        ticket.deadline += loop.time() - began
+        clock.reschedule(ticket.deadline)
+        return room
+
+    @asynccontextmanager
+    async def _get(self, ticket: Ticket, headers: dict[str, str]) -> AsyncIterator[ClientResponse]:
+        """Ask, and note what the answer says of itself. Leaves the connection clean or closed."""
+        response = await self._session.get(
+            ticket.target.url,
+            headers=headers,
+            allow_redirects=True,
+            max_redirects=self._settings.max_redirects,
+        )
+        try:
+            fetch, said = ticket.fetch, response.headers
+            fetch.status = response.status
+            fetch.content_type = said.get(hdrs.CONTENT_TYPE)
+            fetch.etag = said.get(hdrs.ETAG)
+            fetch.last_modified = said.get(hdrs.LAST_MODIFIED)
+            if response.history:
+                fetch.final_url = without_userinfo(str(response.url))
+            yield response
+        finally:
+            response.release()  # closes the connection unless the body was read to its end
+
+    async def _drain(self, ticket: Ticket, response: ClientResponse) -> None:
+        """Read on a little, so that the connection can serve again; never an error."""
+        told, count = response.content_length, 0
+        if told is not None and told - response.content.total_raw_bytes > DRAIN_BYTES:
+            return
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while count <= DRAIN_BYTES and (chunk := await response.content.readany()):
+                    count += len(chunk)
+        except (ClientError, OSError):
+            pass
+        finally:
+            ticket.fetch.bytes += count
+
+    def _not_the_file(self, ticket: Ticket, response: ClientResponse) -> Failure:
+        ticket.retry_after = retry_after(response.headers.get(hdrs.RETRY_AFTER))
+        return status_failure(response.status, response.reason)
+
+
+def _too_large(cap: int, told: int | None) -> Failure:
+    said = "" if told is None else f": the host announces {told}"
+    return Failure(ErrorCode.TOO_LARGE, f"more than {cap} bytes{said}")

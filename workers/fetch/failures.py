@@ -1,0 +1,93 @@
+"""What the client library raises → one code of the closed set. The only place that knows both."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import aiohttp
+from aiohttp import http_exceptions
+
+from imaging.facts import ErrorCode, Failure
+from workers.fetch.guard import BLOCKED_ERRNO
+
+__all__ = ["failure_of", "status_failure"]
+
+#: What `getaddrinfo` says when a name does not exist, as opposed to when it could not tell.
+_NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
+
+
+def status_failure(status: int, reason: str | None) -> Failure:
+    """The failure of an answer that is not the picture."""
+    return Failure(ErrorCode.HTTP_STATUS, f"{status} {reason or ''}".strip()[:200], status)
+
+
+def failure_of(exc: Exception, *, answered: bool) -> Failure:
+    """The failure that *exc* stands for; *answered*: the head of an answer had come."""
+    if isinstance(exc, aiohttp.ClientConnectorDNSError):
+        return _dns(exc.os_error)
+    if isinstance(exc, aiohttp.ClientSSLError | ssl.SSLError):
+        return Failure(ErrorCode.TLS, _sentence(ErrorCode.TLS, exc))
+    if isinstance(exc, aiohttp.ClientConnectorError):
+        return _connector(exc.os_error)
+    if isinstance(exc, TimeoutError):  # aiohttp's own timeouts are of this class too
+        return Failure(ErrorCode.TIMEOUT, _timeout(exc, answered))
+    if isinstance(exc, aiohttp.TooManyRedirects):
+        return Failure(ErrorCode.TOO_MANY_REDIRECTS)
+    if isinstance(exc, aiohttp.RedirectClientError):
+        return Failure(ErrorCode.BAD_REDIRECT, "the redirect is not to a valid http(s) URL")
+    if isinstance(exc, aiohttp.NonHttpUrlClientError):
+        return Failure(ErrorCode.BAD_SCHEME)
+    if isinstance(exc, aiohttp.InvalidURL | UnicodeError):
+        return Failure(ErrorCode.BAD_URL, "the URL cannot be dialled")
+    if isinstance(exc, aiohttp.ClientPayloadError):
+        return _payload(exc)
+    if isinstance(exc, aiohttp.ClientResponseError | http_exceptions.HttpProcessingError):
+        return Failure(ErrorCode.HTTP_PROTOCOL, _sentence(ErrorCode.HTTP_PROTOCOL, exc))
+    if isinstance(exc, aiohttp.ClientConnectionError | OSError):
+        code = ErrorCode.TRUNCATED_BODY if answered else ErrorCode.CONNECT
+        return Failure(code, _sentence(code, exc))
+    return Failure(ErrorCode.INTERNAL, f"{type(exc).__name__} while downloading")
+
+
+def _dns(error: OSError) -> Failure:
+    missing = isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_NAME
+    code = ErrorCode.DNS_NOT_FOUND if missing else ErrorCode.DNS_TEMPORARY
+    return Failure(code, f"{code.sentence}: {error.strerror or error}"[:200])
+
+
+def _connector(error: OSError) -> Failure:
+    if error.errno == BLOCKED_ERRNO:
+        return Failure(
+            ErrorCode.BLOCKED_ADDRESS,
+            f"{error.strerror}; CENSUS_ALLOW_NETWORKS opens networks by name",
+        )
+    if isinstance(error, ssl.SSLError):
+        return Failure(ErrorCode.TLS, _sentence(ErrorCode.TLS, error))
+    return Failure(ErrorCode.CONNECT, _sentence(ErrorCode.CONNECT, error))
+
+
+def _payload(exc: aiohttp.ClientPayloadError) -> Failure:
+    cause: BaseException | None = exc
+    while cause is not None:
+        if isinstance(cause, http_exceptions.ContentLengthError):
+            break
+        if isinstance(cause, http_exceptions.HttpProcessingError):
+            code = ErrorCode.HTTP_PROTOCOL
+            return Failure(code, _sentence(code, exc))
+        cause = cause.__cause__
+    return Failure(ErrorCode.TRUNCATED_BODY, ErrorCode.TRUNCATED_BODY.sentence)
+
+
+def _timeout(exc: Exception, answered: bool) -> str:
+    if isinstance(exc, aiohttp.ConnectionTimeoutError):
+        return "no connection in time"
+    if isinstance(exc, aiohttp.SocketTimeoutError):
+        return "the host fell silent" if answered else "the host did not answer"
+    return "not done within the time for one picture"
+
+
+def _sentence(code: ErrorCode, exc: Exception) -> str:
+    """The code's sentence and what the system said, in one line without addresses of ours."""
+    said = getattr(exc, "strerror", None) or getattr(exc, "message", None) or type(exc).__name__
+    return f"{code.sentence}: {' '.join(str(said).split())}"[:200]

@@ -1,0 +1,85 @@
+"""A stream's rows while they wait and while they are fetched.
+
+Each row is a `Ticket`; tickets stand in a `Line` per host, all lines of a stream in its `Lane`.
+Plain state: `turns` moves it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from imaging.facts import Failure, ImageInfo
+from workers.fetch.hosts import Host
+from workers.fetch.memory import Reservation
+from workers.fetch.targets import Origin, Target
+from workers.manifest.rows import Row
+from workers.records import Fetch
+
+__all__ = ["Body", "Lane", "Line", "Outcome", "Ticket", "Verdict"]
+
+
+class Body(NamedTuple):
+    """A whole body in memory, and the reservation to release once it is gone."""
+
+    data: bytes
+    room: Reservation
+
+
+Outcome = ImageInfo | Body | Failure
+
+
+class Verdict(NamedTuple):
+    """What one attempt came to."""
+
+    outcome: Outcome  #: of no meaning where `again` is set
+    again: float | None = None  #: seconds until the next attempt; None: this is the end
+    silent: bool = False  #: the host did not answer at all in its time
+
+
+class Ticket:
+    """A row on its way through `fetch`. The deadline starts with the first permit."""
+
+    __slots__ = ("deadline", "fetch", "lane", "retry_after", "row", "started", "target")
+
+    def __init__(self, lane: Lane, row: Row, target: Target) -> None:
+        self.lane = lane
+        self.row = row
+        self.target = target
+        self.fetch = Fetch()
+        self.started = 0.0
+        self.deadline = 0.0  # 0: not begun
+        self.retry_after = 0.0  # seconds the host asked to wait
+
+
+class Line:
+    """The tickets of one lane for one host."""
+
+    __slots__ = ("host", "lane", "parked", "tickets")
+
+    def __init__(self, lane: Lane, host: Host) -> None:
+        self.lane = lane
+        self.host = host
+        self.tickets: deque[Ticket] = deque()
+        self.parked = False  # waits for a permit of its host
+
+
+class Lane:
+    """One stream's rows. `Turns.open_lane` makes it, `Turns.close_lane` ends it."""
+
+    def __init__(
+        self,
+        attempt: Callable[[Ticket], Awaitable[Verdict]],
+        done: Callable[[Ticket, Outcome], None],
+        timeout: float,
+    ) -> None:
+        self.attempt = attempt
+        self.done = done
+        self.timeout = timeout  # seconds, from a ticket's first permit
+        self.held = 0  # connections under way
+        self.lines: dict[Origin, Line] = {}  # that hold a ticket
+        self.ready: deque[Line] = deque()  # of these, not parked
+        self.under_way: dict[Ticket, asyncio.Task[None]] = {}
+        self.resting: dict[Ticket, asyncio.TimerHandle] = {}  # until their next attempt

@@ -1,0 +1,82 @@
+"""Host names → addresses, in threads of their own, remembering what could not be found.
+
+Look-ups of dead names take seconds each; in the event loop's shared threads a few of them would
+hold up everything else that uses those.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+__all__ = ["CachedFailures", "ThreadedNames"]
+
+_THREADS = 32
+_REMEMBERED = 10_000
+_FORGET_AFTER = 60.0  # seconds; as long as a good answer is kept
+
+
+class ThreadedNames(AbstractResolver):
+    """The system's resolver, `getaddrinfo`."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="names")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Every address of *host*. Raises OSError (`socket.gaierror`)."""
+        look_up = partial(
+            socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG
+        )
+        infos = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        return [
+            ResolveResult(
+                hostname=host,
+                host=str(address[0]),
+                port=port,
+                family=kind,
+                proto=protocol,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for kind, _, protocol, _, address in infos
+        ]
+
+    async def close(self) -> None:
+        """Take no more look-ups; those under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+class CachedFailures(AbstractResolver):
+    """Another resolver whose failures are given again, for a minute, without asking."""
+
+    def __init__(self, inner: AbstractResolver) -> None:
+        self._inner = inner
+        self._failed: OrderedDict[str, tuple[float, OSError]] = OrderedDict()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """As the inner resolver. Raises OSError, possibly a remembered one."""
+        now = asyncio.get_running_loop().time()
+        remembered = self._failed.get(host)
+        if remembered is not None:
+            if now < remembered[0]:
+                raise type(remembered[1])(*remembered[1].args)
+            del self._failed[host]
+        try:
+            return await self._inner.resolve(host, port, family)
+        except OSError as exc:
+            self._failed[host] = (now + _FORGET_AFTER, exc)
+            while len(self._failed) > _REMEMBERED:
+                self._failed.popitem(last=False)
+            raise
+
+    async def close(self) -> None:
+        """Close the inner resolver."""
+        await self._inner.close()

@@ -1,0 +1,68 @@
+"""A body that streams past the walker: only the bytes it asks for are kept."""
+
+from __future__ import annotations
+
+from imaging import header
+from imaging.facts import ErrorCode, Failure, ImageInfo
+
+__all__ = ["Reading"]
+
+#: Kept behind what the walker asked for, so that small steps need no asking again.
+_SLACK = 16 * 1024
+#: More than this is never kept of one body.
+_MAX_KEPT = 1024 * 1024
+
+
+class Reading:
+    """`feed` each chunk from the first byte on; `outcome` appears as soon as it is known."""
+
+    def __init__(self, total: int | None) -> None:
+        self.count = 0  #: bytes fed
+        self.outcome: ImageInfo | Failure | None = None
+        self._total = total
+        self._head = b""
+        self._more: list[tuple[int, bytes]] = []
+        self._kept = 0
+        self._from, self._length = 0, 1  # what is wanted now, and of it what has come
+        self._piece = b""
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes of the body."""
+        start = self.count
+        self.count += len(chunk)
+        while self.outcome is None:
+            low = max(self._from + len(self._piece) - start, 0)
+            high = self._from + self._length + _SLACK - start
+            if high > low:
+                self._piece += chunk[low:high]
+            if len(self._piece) < self._length:
+                return
+            self._ask(self._total, start)
+
+    def finish(self) -> ImageInfo | Failure:
+        """The body has ended, or was read far enough: what is known of it."""
+        if self.outcome is None:
+            if not self.count:
+                self.outcome = Failure(ErrorCode.EMPTY_BODY)
+            else:
+                self._ask(self.count, self.count)
+        if self.outcome is None:
+            self.outcome = Failure(ErrorCode.TRUNCATED_IMAGE, f"it ends at byte {self.count}")
+        return self.outcome
+
+    def _ask(self, total: int | None, passed: int) -> None:
+        if self._from == 0:
+            self._head = self._piece
+        elif self._piece:
+            self._more.append((self._from, self._piece))
+        self._kept += len(self._piece)
+        answer = header.inspect(self._head, total=total, more=self._more)
+        if not isinstance(answer, header.Need):
+            self.outcome = answer
+        elif self._kept > _MAX_KEPT:
+            self.outcome = Failure(ErrorCode.CORRUPT_IMAGE, "its header has too many parts")
+        elif answer.offset < passed:
+            self.outcome = Failure(ErrorCode.INTERNAL, "the header cannot be read in one pass")
+        else:
+            self._from, self._length = answer.offset, answer.length
+            self._piece = b""

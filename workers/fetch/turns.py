@@ -1,0 +1,188 @@
+"""Who may dial when: rows wait for their host, streams share the connections.
+
+A bounded set of tasks fetches. A free one takes a ticket from the lane that holds the fewest
+connections, and in that lane from the next host that grants a permit: a slow host's rows hold up
+nobody else's, a stream of slow hosts leaves room for another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from imaging.facts import ErrorCode, Failure
+from workers.fetch.hosts import Host, Hosts
+from workers.fetch.lanes import Lane, Line, Outcome, Ticket, Verdict
+
+__all__ = ["Turns"]
+
+logger = logging.getLogger(__name__)
+
+
+class Turns:
+    """The bounded set of fetching tasks, and whose ticket each takes next. One for a process."""
+
+    def __init__(self, *, connections: int, per_host: int, trusted: frozenset[str]) -> None:
+        self._max = connections
+        self._hosts = Hosts(permits=per_host, most_permits=connections, trusted=trusted)
+        self._lanes: list[Lane] = []
+        self._parked: dict[Host, list[Line]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def busy(self) -> int:
+        """Fetching tasks that exist."""
+        return len(self._tasks)
+
+    def open_lane(
+        self,
+        attempt: Callable[[Ticket], Awaitable[Verdict]],
+        done: Callable[[Ticket, Outcome], None],
+        *,
+        timeout: float,
+    ) -> Lane:
+        """A lane whose tickets go through *attempt*; each one has *timeout* seconds in all."""
+        lane = Lane(attempt, done, timeout)
+        self._lanes.append(lane)
+        return lane
+
+    async def close_lane(self, lane: Lane) -> list[Ticket]:
+        """Drop what waits, cancel what is under way; returns the tickets that had begun."""
+        if lane not in self._lanes:
+            return []
+        self._lanes.remove(lane)
+        begun = [*lane.under_way, *lane.resting]
+        for line in list(lane.lines.values()):
+            begun += [ticket for ticket in line.tickets if ticket.deadline]
+            line.tickets.clear()
+            if line.parked:
+                self._parked[line.host].remove(line)
+            self._drop(line)
+        lane.ready.clear()
+        for timer in lane.resting.values():
+            timer.cancel()
+        lane.resting.clear()
+        tasks = list(lane.under_way.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return begun
+
+    def add(self, ticket: Ticket, *, first: bool = False) -> None:
+        """Queue *ticket*; its lane's `done` is called once, unless the lane is closed before."""
+        lane, origin = ticket.lane, ticket.target.origin
+        line = lane.lines.get(origin)
+        if line is None:
+            host = self._hosts.get(origin)
+            host.lines += 1
+            line = lane.lines[origin] = Line(lane, host)
+            lane.ready.append(line)
+        if first:
+            line.tickets.appendleft(ticket)
+        else:
+            line.tickets.append(ticket)
+        self._pump()
+
+    def _pump(self) -> None:
+        """Start tasks while there is room for one and a ticket for it."""
+        while len(self._tasks) < self._max and (ticket := self._next()) is not None:
+            task = asyncio.create_task(self._work(ticket))
+            ticket.lane.under_way[ticket] = task
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("a fetching task failed", exc_info=error, extra={"action": "fetch_bug"})
+        self._pump()
+
+    def _next(self) -> Ticket | None:
+        """The next ticket to work on, its permit granted; tickets of silent hosts end here."""
+        while True:
+            lanes = [lane for lane in self._lanes if lane.ready]
+            if not lanes:
+                return None
+            lane = lanes[0] if len(lanes) == 1 else min(lanes, key=lambda lane: lane.held)
+            ticket = self._take(lane)
+            if ticket is not None:
+                return ticket
+
+    def _take(self, lane: Lane) -> Ticket | None:
+        """A ticket of *lane*'s next line; None where that line had none to give."""
+        line = lane.ready.popleft()
+        host = line.host
+        now = asyncio.get_running_loop().time()
+        while line.tickets:
+            if host.busy >= host.permits:
+                line.parked = True
+                self._parked.setdefault(host, []).append(line)
+                return None
+            ticket = line.tickets.popleft()
+            if host.refuses(now):
+                lane.done(ticket, host.silence())
+                continue
+            host.busy += 1
+            lane.held += 1
+            if line.tickets:
+                lane.ready.append(line)
+            else:
+                self._drop(line)
+            if not ticket.deadline:
+                ticket.started = now
+                ticket.deadline = now + lane.timeout
+            return ticket
+        self._drop(line)
+        return None
+
+    def _drop(self, line: Line) -> None:
+        """Forget a line without tickets."""
+        del line.lane.lines[line.host.origin]
+        line.host.lines -= 1
+        self._hosts.tidy(line.host)
+
+    async def _work(self, first: Ticket) -> None:
+        """Work on *first*, then on whatever is next, until nothing is."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - always true inside a task
+        ticket: Ticket | None = first
+        while ticket is not None:
+            lane = ticket.lane
+            lane.under_way[ticket] = task
+            verdict = None
+            try:
+                verdict = await lane.attempt(ticket)
+            except Exception:
+                logger.exception("a download raised", extra={"action": "fetch_bug"})
+                verdict = Verdict(Failure(ErrorCode.INTERNAL))
+            finally:
+                self._settle(ticket, verdict)
+            ticket = self._next()
+
+    def _settle(self, ticket: Ticket, verdict: Verdict | None) -> None:
+        """Give the permit back and pass the verdict on; None: the work was cancelled."""
+        lane, host = ticket.lane, self._hosts.get(ticket.target.origin)  # known while it is busy
+        now = asyncio.get_running_loop().time()
+        del lane.under_way[ticket]
+        lane.held -= 1
+        host.busy -= 1
+        if verdict is not None:
+            host.heard(silent=verdict.silent, now=now)
+        for line in self._parked.pop(host, ()):
+            line.parked = False
+            line.lane.ready.append(line)
+        self._hosts.tidy(host)
+        if verdict is None:
+            return
+        ticket.fetch.ms = (now - ticket.started) * 1000
+        if verdict.again is None:
+            lane.done(ticket, verdict.outcome)
+        else:
+            # No permit is held while resting; afterwards it goes before the host's other rows.
+            timer = asyncio.get_running_loop().call_later(verdict.again, self._rested, ticket)
+            lane.resting[ticket] = timer
+
+    def _rested(self, ticket: Ticket) -> None:
+        del ticket.lane.resting[ticket]
+        self.add(ticket, first=True)

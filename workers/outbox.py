@@ -1,0 +1,119 @@
+"""Finished records on their way to the reader, and the window that bounds the look-ahead.
+
+A row is admitted when it is read from the manifest and leaves when its record is taken: whatever
+is between (queued, fetched, decoded, waiting for its turn or for the reader) is at most the window.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from workers.records import Record
+
+__all__ = ["Outbox"]
+
+#: Records that come this soon behind one another leave together: fewer writes, seen at once.
+LINGER_SECONDS = 0.05
+#: So many need not wait for more.
+BATCH_RECORDS = 128
+
+
+class Outbox:
+    """Admits rows, takes their records, gives them out in batches."""
+
+    def __init__(self, window: int, *, ordered: bool) -> None:
+        self._window = window
+        self._ordered = ordered
+        self._open = 0  # admitted, not given out
+        self._out: list[Record] = []
+        self._early: dict[int, Record] = {}  # ordered: finished before their turn
+        self._next: int | None = None  # ordered: whose turn it is
+        self._ended = False
+        self._error: Exception | None = None
+        self._taker: asyncio.Future[None] | None = None
+        self._wanted = 1
+        self._feeder: asyncio.Future[None] | None = None
+
+    @property
+    def full(self) -> bool:
+        """Whether no further row may be admitted now."""
+        return self._open >= self._window
+
+    async def room(self) -> None:
+        """Wait until a good part of the window is free again, not for a single place."""
+        while self._open > self._window * 3 // 4:
+            self._feeder = asyncio.get_running_loop().create_future()
+            await self._feeder
+
+    def admit(self, index: int) -> None:
+        """Count a row in."""
+        self._open += 1
+        if self._next is None:
+            self._next = index
+
+    def put(self, record: Record) -> None:
+        """Take the record of an admitted row."""
+        if self._ordered:
+            self._early[record.index] = record
+            while self._next is not None and self._next in self._early:
+                self._out.append(self._early.pop(self._next))
+                self._next += 1
+        else:
+            self._out.append(record)
+        self._wake()
+
+    def end(self, error: Exception | None = None) -> None:
+        """No row is admitted any more; *error* goes to the reader behind the last record."""
+        if not self._ended:
+            self._ended, self._error = True, error
+        self._wake()
+
+    def cut(self) -> None:
+        """End now: rows without a record will not get one."""
+        self._out += [self._early.pop(index) for index in sorted(self._early)]
+        self._open = len(self._out)
+        self.end()
+
+    async def batches(self, *, idle: float) -> AsyncIterator[list[Record]]:
+        """Batches until all is given out; an empty one each *idle* seconds without a record."""
+        first = True
+        while True:
+            await self._until(1, idle)
+            if self._out and not first:
+                await self._until(min(BATCH_RECORDS, max(1, self._window // 4)), LINGER_SECONDS)
+            if not self._out and self._all_out():
+                break
+            batch, self._out = self._out, []
+            self._open -= len(batch)
+            first = first and not batch
+            if self._feeder is not None and not self._feeder.done():
+                self._feeder.set_result(None)
+            yield batch
+        if self._error is not None:
+            raise self._error
+
+    def _all_out(self) -> bool:
+        return self._ended and self._open == len(self._out)
+
+    async def _until(self, count: int, seconds: float) -> None:
+        """Wait for *count* records, the last one, or the time."""
+        if len(self._out) >= count or self._all_out():
+            return
+        loop = asyncio.get_running_loop()
+        self._taker, self._wanted = loop.create_future(), count
+        timer = loop.call_later(seconds, _set, self._taker)
+        try:
+            await self._taker
+        finally:
+            timer.cancel()
+            self._taker = None
+
+    def _wake(self) -> None:
+        if self._taker is not None and (len(self._out) >= self._wanted or self._all_out()):
+            _set(self._taker)
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

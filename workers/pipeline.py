@@ -1,0 +1,182 @@
+"""Rows → records: the whole flow on one screen.
+
+    feed     rows into the lane, while the window has room
+    fetch    the lane's tickets, by `fetch.turns`            → ImageInfo | Body | Failure
+    decode   bodies in the pool, a chunk at a time           → Examined | Failure
+    batches  records as they finish, or in manifest order
+
+The window counts rows from the feed until their record was taken, so a reader that stops stops
+everything behind it, and memory does not depend on the number of rows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Self
+
+from imaging.examine import Examined
+from imaging.facts import ErrorCode, Failure, ImageInfo
+from workers import child
+from workers.engine import Engine
+from workers.fetch.lanes import Body, Lane, Outcome, Ticket
+from workers.fetch.targets import parse_target, without_userinfo
+from workers.manifest.rows import Row
+from workers.options import InfoOptions
+from workers.outbox import Outbox
+from workers.records import Record
+
+__all__ = ["Inspection", "inspect_rows"]
+
+#: Rows in the window, for each connection there may be.
+WINDOW_PER_CONNECTION = 4
+#: What one pool call carries at most.
+CHUNK_ITEMS = 12
+CHUNK_BYTES = 32 * 1024 * 1024
+
+
+@asynccontextmanager
+async def inspect_rows(
+    engine: Engine, rows: AsyncIterator[Row], options: InfoOptions
+) -> AsyncIterator[Inspection]:
+    """Look at every row. Leaving the context cancels what is still under way."""
+    inspection = Inspection(engine, rows, options)
+    try:
+        yield inspection.start()
+    finally:
+        await inspection.close()
+
+
+class Inspection:
+    """One run over one manifest; made by `inspect_rows`."""
+
+    def __init__(self, engine: Engine, rows: AsyncIterator[Row], options: InfoOptions) -> None:
+        self._engine = engine
+        self._rows = rows
+        self._options = options
+        window = WINDOW_PER_CONNECTION * engine.settings.max_connections
+        self._outbox = Outbox(window, ordered=options.ordered)
+        self._bodies: deque[tuple[Ticket, Body]] = deque()
+        self._bodies_came = asyncio.Event()
+        self._decoding: dict[Ticket, Body] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        downloads = engine.downloads
+        self._lane: Lane = engine.turns.open_lane(
+            downloads.body if options.needs_body else downloads.header,
+            self._fetched,
+            timeout=options.timeout or engine.settings.timeout,
+        )
+
+    def start(self) -> Self:
+        """Begin; records gather from now on, up to the window."""
+        self._tasks.append(asyncio.create_task(self._feed()))
+        if self._options.needs_body:
+            # One more than slots: its chunk is chosen the moment a slot comes free.
+            for _ in range(self._engine.pool.size + 1):
+                self._tasks.append(asyncio.create_task(self._decode()))
+        return self
+
+    async def batches(self, *, idle: float) -> AsyncIterator[list[Record]]:
+        """Records, as many at a time as have finished; an empty list each *idle* seconds without.
+
+        Raises:
+            ManifestError: behind the last record, if the manifest could not be read on.
+        """
+        async for records in self._outbox.batches(idle=idle):
+            yield records
+
+    async def stop(self) -> None:
+        """Start no more rows. Those under way become `cancelled` records, then `batches` ends."""
+        begun = [(ticket, None) for ticket in await self._halt()]
+        for ticket, body in [*begun, *self._bodies, *self._decoding.items()]:
+            if body is not None:
+                body.room.release()
+            self._finish(ticket, Failure(ErrorCode.CANCELLED))
+        self._bodies.clear()
+        self._decoding.clear()
+        self._outbox.cut()
+
+    async def close(self) -> None:
+        """Cancel everything; nothing is recorded any more."""
+        await self._halt()
+        for _, body in [*self._bodies, *self._decoding.items()]:
+            body.room.release()
+
+    async def _halt(self) -> list[Ticket]:
+        for task in self._tasks:
+            task.cancel()
+        begun = await self._engine.turns.close_lane(self._lane)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        return begun
+
+    async def _feed(self) -> None:
+        """Rows → tickets in the lane; rows that cannot be fetched → records at once."""
+        outbox, turns = self._outbox, self._engine.turns
+        try:
+            async for row in self._rows:
+                if outbox.full:
+                    await outbox.room()
+                outbox.admit(row.index)
+                target = row.problem or parse_target(row.url or "")
+                if isinstance(target, Failure):
+                    shown = without_userinfo(row.url) if row.url is not None else None
+                    outbox.put(Record(row.index, row.id, shown, target))
+                else:
+                    turns.add(Ticket(self._lane, row, target))
+        except Exception as exc:  # told to whoever takes the records, behind the last of them
+            outbox.end(exc)
+        else:
+            outbox.end()
+
+    def _fetched(self, ticket: Ticket, outcome: Outcome) -> None:
+        if isinstance(outcome, Body):
+            self._bodies.append((ticket, outcome))
+            self._bodies_came.set()
+        else:
+            self._finish(ticket, outcome)
+
+    def _finish(
+        self, ticket: Ticket, outcome: ImageInfo | Failure, thumbnail: str | None = None
+    ) -> None:
+        row = ticket.row
+        shown = without_userinfo(row.url or "")
+        self._outbox.put(Record(row.index, row.id, shown, outcome, ticket.fetch, thumbnail))
+
+    async def _decode(self) -> None:
+        """Take a slot, then what waits for it: so chunks grow only while the pool is busy."""
+        pool, options = self._engine.pool, self._options
+        while True:
+            await self._bodies_came.wait()
+            async with pool.slot() as slot:
+                chunk = self._chunk(pool.size)
+                if not chunk:
+                    continue
+                data = [body.data for _, body in chunk]
+                results = await slot.run(
+                    child.examine_item, data, self._engine.limits, options.thumbnail
+                )
+            for (ticket, body), result in zip(chunk, results, strict=True):
+                del self._decoding[ticket]
+                body.room.release()
+                if isinstance(result, Examined):
+                    self._finish(ticket, result.info, result.thumbnail)
+                else:
+                    self._finish(ticket, result)
+
+    def _chunk(self, slots: int) -> list[tuple[Ticket, Body]]:
+        """The next bodies, an even share of those waiting, within the bounds of a chunk."""
+        share = max(1, min(CHUNK_ITEMS, len(self._bodies) // slots))
+        chunk: list[tuple[Ticket, Body]] = []
+        size = 0
+        while self._bodies and len(chunk) < share:
+            size += len(self._bodies[0][1].data)
+            if chunk and size > CHUNK_BYTES:
+                break
+            ticket, body = self._bodies.popleft()
+            chunk.append((ticket, body))
+            self._decoding[ticket] = body
+        if not self._bodies:
+            self._bodies_came.clear()
+        return chunk
