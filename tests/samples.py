@@ -236,6 +236,7 @@ def _pngs() -> dict[str, bytes]:
         "apng": animation("PNG"),
         "apng-exif": animation("PNG", exif=exif(7)),
         "apng-still-first": animation("PNG", default_image=True),
+        "apng-still-and-one": animation("PNG", count=2, default_image=True),
     }
 
 

@@ -91,7 +91,8 @@ class ChildProcess:
         """End the process now, also one that is still starting. Does not block."""
         self._killed.set()
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(ValueError):  # reaped and closed already
+                self._process.kill()
 
     def reap(self) -> Death:
         """Wait for the end of a killed or dead process and read what it left. Blocks."""
@@ -100,10 +101,13 @@ class ChildProcess:
         self._writer.close()
         with self._reader:
             traceback = _read_all(self._reader.fileno())
-        # 255 says that the forkserver itself was gone and nobody knows.
-        exit_code = self._process.exitcode if self._process is not None else None
+        exit_code = None
+        if self._process is not None:
+            exit_code = self._process.exitcode
+            self._process.close()  # its descriptors would wait for the garbage collector
         return Death(
             position=self._position.value,
+            # 255 says that the forkserver itself was gone, and nobody knows.
             exit_code=None if exit_code == 255 else exit_code,
             traceback=traceback.decode(errors="replace"),
         )

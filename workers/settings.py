@@ -152,3 +152,16 @@ def unknown_names(kind: type[WorkSettings], environ: Mapping[str, str]) -> list[
             hint = f"; did you mean {near[0]}?" if near else ""
             sentences.append(f"{name} is not a setting{hint}")
     return sentences
+
+
+def show_settings(settings: WorkSettings) -> str:
+    """Every setting as `CENSUS_NAME=value`, one a line."""
+    lines = []
+    for name in sorted(type(settings).model_fields):
+        value = getattr(settings, name)
+        if isinstance(value, tuple | frozenset):
+            value = ",".join(sorted(str(part) for part in value))
+        elif isinstance(value, int):  # ByteSize and bool write themselves otherwise
+            value = int(value)
+        lines.append(f"{PREFIX}{name.upper()}={'' if value is None else value}")
+    return "\n".join(lines)

@@ -11,15 +11,18 @@ from dataclasses import fields
 import pytest
 from PIL import Image
 
+from imaging.decode import Decoded, decode
 from imaging.examine import Examined, examine
 from imaging.facts import ErrorCode, Failure, ImageInfo
 from imaging.header import inspect
+from imaging.measure import measure
 from imaging.options import Limits
 from imaging.thumbnail import thumbnail
 from tests.imaging.serving import agreeing
 from tests.samples import SAMPLES, encode, picture
 
 LIMITS = Limits()
+LARGE = encode(picture(size=(2100, 1400)), "JPEG")
 
 
 def opened(uri: str) -> Image.Image:
@@ -96,10 +99,20 @@ def test_narrow_picture_keeps_a_pixel() -> None:
 
 def test_thumbnail_is_of_the_large_picture() -> None:
     """The measuring decode is large enough for every thumbnail."""
-    data = encode(picture(size=(3000, 2000)), "JPEG")
-    result = examine(data, limits=LIMITS, thumbnail=256)
+    result = examine(LARGE, limits=LIMITS, thumbnail=256)
     assert isinstance(result, Examined)
-    assert result.info.image_dimension == (3000, 2000)
+    assert result.info.image_dimension == (2100, 1400)
     assert result.thumbnail is not None
     with opened(result.thumbnail) as small:
         assert small.size == (256, 171)
+
+
+def test_scaled_decode_measures_as_the_full_one() -> None:
+    """A large JPEG is decoded at half its size; hash and measures hardly notice."""
+    result, full = examine(LARGE, limits=LIMITS), decode(LARGE, limits=LIMITS)
+    assert isinstance(result, Examined)
+    assert isinstance(full, Decoded)
+    expected = measure(full.image)
+    assert result.info.phash == expected.phash
+    assert result.info.brightness == pytest.approx(expected.brightness, abs=0.2)
+    assert result.info.sharpness == pytest.approx(expected.sharpness, rel=0.1)

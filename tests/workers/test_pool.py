@@ -204,7 +204,7 @@ async def test_child_is_light_limited_and_quiet(pool: ImagePool) -> None:
     assert told["sigterm"]
     assert told["threads"] == ("1", "1", 1)
     assert told["output"] == [os.devnull] * 2
-    assert "OMP_NUM_THREADS" not in os.environ
+    assert "workers.preload" not in sys.modules, "which would bind the parent to one thread"
 
 
 async def test_killed_child_costs_its_item_nothing(pool: ImagePool, tmp_path: Path) -> None:

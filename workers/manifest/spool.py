@@ -57,7 +57,7 @@ class Spool:
         self._hash = hashlib.sha256()
         self._written = 0
         self._ended = False
-        self._error: ManifestError | None = None
+        self.error: ManifestError | None = None  #: what ended it early
         self._grown = asyncio.Event()
         try:
             room.folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class Spool:
     @property
     def sha256(self) -> str | None:
         """Of the bytes that came, once all have."""
-        return self._hash.hexdigest() if self._ended and self._error is None else None
+        return self._hash.hexdigest() if self._ended and self.error is None else None
 
     async def write(self, data: bytes) -> None:
         """Append *data*.
@@ -104,7 +104,7 @@ class Spool:
 
     def fail(self, error: ManifestError) -> None:
         """No more will come; the reader gets *error* behind what did."""
-        self._error = error
+        self.error = error
         self.finish()
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class Spool:
             self._grown.clear()
             if position == self._written and not self._ended:
                 await self._grown.wait()
-        if self._error is not None:
-            raise self._error
+        if self.error is not None:
+            raise self.error
         for piece in inflater.finish():
             yield piece

@@ -1,0 +1,91 @@
+"""`python -m server`: settings, logs, serve until SIGTERM or SIGINT. Imports late, on purpose:
+a child of the process pool looks at its parent's main module.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from server.settings import ServerSettings
+
+
+async def _serve(settings: ServerSettings) -> None:
+    import logging
+    import signal
+
+    from aiohttp import web
+
+    from server.app import create_app
+
+    logger = logging.getLogger("server")
+    runner = web.AppRunner(
+        create_app(settings),
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=settings.shutdown_grace,
+    )
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, settings.host, settings.port)
+        await site.start()
+        host, port = runner.addresses[0][:2]
+        logger.info(
+            "serving", extra={"action": "serving", "url": f"http://{host}:{port}", "port": port}
+        )
+        if settings.open:
+            logger.warning("open to whoever can reach it", extra={"action": "open"})
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await stop.wait()
+        logger.info("stopping", extra={"action": "stopping"})
+    finally:
+        await runner.cleanup()
+
+
+def main() -> int:
+    """Run the server; returns the exit code."""
+    import os
+
+    parser = argparse.ArgumentParser(prog="python -m server", description=__doc__)
+    parser.add_argument("--show-settings", action="store_true", help="print them and exit")
+    arguments = parser.parse_args()
+
+    import uvloop
+
+    from server.settings import ServerSettings
+    from workers import logs
+    from workers.errors import SettingsError
+    from workers.settings import read_settings, show_settings, unknown_names
+
+    try:
+        settings = read_settings(ServerSettings)
+    except SettingsError as exc:
+        print(exc, file=sys.stderr)  # noqa: T201 - logging is not set up yet
+        return 2
+    if arguments.show_settings:
+        print(show_settings(settings))  # noqa: T201 - the answer
+        return 0
+    logs.set_up(settings.log_level, settings.log_format)
+    import logging
+
+    for sentence in unknown_names(ServerSettings, os.environ):
+        logging.getLogger("server").warning(sentence, extra={"action": "unknown_setting"})
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+    except OSError as exc:
+        logging.getLogger("server").error(  # noqa: TRY400 - the sentence is enough
+            "cannot serve", extra={"action": "cannot_serve", "reason": str(exc)}
+        )
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""Around every request: an id in all its log lines, one line at its end, errors as problems."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from server.problems import problem_of
+
+__all__ = ["around", "name_response"]
+
+logger = logging.getLogger(__name__)
+
+HEADER = "X-Request-ID"
+REQUEST_ID = web.RequestKey("request_id", str)
+
+_GOOD_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+#: Asked every few seconds by whatever watches the service.
+_QUIET = frozenset({"/healthz", "/readyz", "/ping", "/ping/"})
+
+
+@web.middleware
+async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give the request its id, answer errors, log the end."""
+    given = request.headers.get(HEADER, "")
+    request_id = given if _GOOD_ID.fullmatch(given) else uuid.uuid4().hex
+    request[REQUEST_ID] = request_id
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    began = time.monotonic()
+    status: int | None = None
+    try:
+        try:
+            response = await handler(request)
+        except Exception as exc:
+            response = problem_of(exc, request_id)
+            if response.status >= 500:
+                logger.exception("a request failed", extra={"action": "request_failed"})
+        status = response.status
+    except asyncio.CancelledError:
+        logger.info("a client left", extra={"action": "client_lost", "path": request.path})
+        raise
+    finally:
+        if status is not None:
+            level = logging.DEBUG if request.path in _QUIET else logging.INFO
+            extra = {
+                "action": "request",
+                "method": request.method,
+                "path": request.path,
+                "status": status,
+                "ms": round((time.monotonic() - began) * 1000, 1),
+            }
+            logger.log(level, "answered", extra=extra)
+    return response
+
+
+async def name_response(request: web.Request, response: web.StreamResponse) -> None:
+    """Send the request's id back, on streams too. For `on_response_prepare`."""
+    if REQUEST_ID in request:
+        response.headers[HEADER] = request[REQUEST_ID]
+    response.headers["X-Content-Type-Options"] = "nosniff"

@@ -1,0 +1,32 @@
+"""`/ping/` for who came before, `/healthz` for the process, `/readyz` for what it needs."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server import keys
+
+__all__ = ["healthz", "ping", "readyz"]
+
+PROBE_SECONDS = 2.0
+
+
+async def ping(_: web.Request) -> web.Response:
+    """`GET /ping/`."""
+    return web.json_response({"ping": "pong"})
+
+
+async def healthz(_: web.Request) -> web.Response:
+    """`GET /healthz`: the process is alive; nothing else is asked."""
+    return web.json_response({"status": "alive"})
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """`GET /readyz`: 200 when work would be done, 503 with what is missing otherwise."""
+    checks = {
+        "pool": await request.app[keys.ENGINE].pool.probe(PROBE_SECONDS),
+        "accepting": not request.app[keys.STREAMS].draining,
+    }
+    ready = all(checks.values())
+    body = {"status": "ready" if ready else "not ready", "checks": checks}
+    return web.json_response(body, status=200 if ready else 503)

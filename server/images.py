@@ -1,0 +1,89 @@
+"""`images_info`: a list in, a record per row out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from aiohttp import web
+
+from server import keys
+from server.keyed import wants_keyed, write_keyed
+from server.ndjson import write_ndjson
+from server.problems import RequestError
+from server.requests import MANIFEST_TYPES, InfoRequest, read_json, read_query
+from server.uploads import receive
+from workers.manifest.files import FileSource
+from workers.manifest.rows import Row, Source, inline_rows, read_rows
+from workers.options import InfoOptions
+from workers.pipeline import inspect_rows
+from workers.records import start_line
+
+__all__ = ["images_info"]
+
+
+async def images_info(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/images_info`."""
+    app = request.app
+    if app[keys.STREAMS].draining:
+        raise RequestError(503, "the server is shutting down")
+    keyed = wants_keyed(request)
+    async with AsyncExitStack() as stack:
+        source: Source | None
+        if request.content_type in MANIFEST_TYPES:
+            asked = read_query(request)
+            source = await stack.enter_async_context(
+                receive(
+                    request,
+                    app[keys.SPOOL_ROOM],
+                    max_bytes=int(app[keys.SETTINGS].max_body_bytes),
+                )
+            )
+        else:
+            asked = await read_json(request)
+            source = _file(app, asked, stack)
+        options = asked.options()
+        if keyed:
+            options = replace(options, ordered=True)
+        rows = _rows(source, asked, options)
+        stack.push_async_callback(rows.aclose)
+        inspection = await stack.enter_async_context(inspect_rows(app[keys.ENGINE], rows, options))
+        stream = stack.enter_context(app[keys.STREAMS].entered(inspection))
+        if keyed:
+            return await write_keyed(request, stream)
+        start = start_line(
+            kind="images_info",
+            manifest=source.name if source is not None else None,
+            options=options.json(),
+        )
+        return await write_ndjson(
+            request,
+            stream,
+            start=start,
+            sha256=lambda: source.sha256 if source is not None else None,
+        )
+
+
+def _file(app: web.Application, asked: InfoRequest, stack: AsyncExitStack) -> FileSource | None:
+    """The file the request names; None where the rows are inline. Raises ManifestNotFound."""
+    if asked.filepath is None:
+        return None
+    settings = app[keys.SETTINGS]
+    source = FileSource(
+        Path(settings.data_root), asked.filepath, max_bytes=int(settings.max_body_bytes)
+    )
+    stack.callback(source.close)
+    return source
+
+
+async def _rows(
+    source: Source | None, asked: InfoRequest, options: InfoOptions
+) -> AsyncGenerator[Row, None]:
+    if source is not None:
+        async for row in read_rows(source, limit=options.limit):
+            yield row
+    else:
+        for row in inline_rows(asked.images or [], limit=options.limit):
+            yield row

@@ -1,0 +1,76 @@
+"""Errors → RFC 9457 `application/problem+json`, in one table. `error` is there for clients that
+knew this service before it had problems.
+"""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from workers.errors import ManifestError, ManifestNotFound, ManifestTooLarge
+from workers.manifest.spool import SpoolFull
+
+__all__ = ["RequestError", "problem_of"]
+
+
+class RequestError(Exception):
+    """A request that cannot be served. `fields` names what is wrong: (field, sentence)."""
+
+    def __init__(
+        self,
+        status: int,
+        error: str,
+        *,
+        detail: str | None = None,
+        fields: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(status, error)
+        self.status = status
+        self.error = error
+        self.detail = detail or error
+        self.fields = tuple(fields)
+
+
+def problem_of(exc: Exception, request_id: str) -> web.Response:
+    """The answer to *exc*: a status below 500 where the client can do something about it."""
+    fields: Sequence[tuple[str, str]] = ()
+    headers: dict[str, str] = {}
+    if isinstance(exc, RequestError):
+        status, error, detail, fields = exc.status, exc.error, exc.detail, exc.fields
+    elif isinstance(exc, ManifestNotFound):
+        status, error, detail = 422, "Invalid input file url", str(exc)
+        fields = [("filepath", str(exc))]
+    elif isinstance(exc, ManifestTooLarge):
+        status, error = 413, str(exc)
+        detail = error
+    elif isinstance(exc, SpoolFull):
+        status, error = 507, str(exc)
+        detail = error
+    elif isinstance(exc, ManifestError):
+        status, error = 400, str(exc)
+        detail = error
+    elif isinstance(exc, web.HTTPException):
+        status, error = exc.status, exc.reason
+        detail = exc.text or exc.reason
+        headers = {name: exc.headers[name] for name in ("Allow", "Location") if name in exc.headers}
+    else:
+        status, error = 500, "internal error"
+        detail = "an error of this service; its log has it under the request id"
+    if status == 503:
+        headers["Retry-After"] = "5"
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": http.HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "error": error,
+        "request_id": request_id,
+    }
+    if fields:
+        body["errors"] = [{"field": field, "detail": sentence} for field, sentence in fields]
+    headers["Content-Type"] = "application/problem+json"
+    return web.Response(status=status, body=orjson.dumps(body), headers=headers)

@@ -1,0 +1,125 @@
+"""The body of a request → a validated `InfoRequest`. What is wrong is named, field by field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from server.problems import RequestError
+from workers.options import Depth, InfoOptions
+
+__all__ = ["MANIFEST_TYPES", "InfoRequest", "read_json", "read_query"]
+
+#: What a manifest may come as, in the body itself.
+MANIFEST_TYPES = frozenset({"text/tab-separated-values"})
+MAX_JSON_BYTES = 16 * 1024 * 1024
+MAX_TIMEOUT = 600.0
+
+
+class InfoRequest(BaseModel):
+    """`images_info`: a manifest by name, or inline, and options."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    filepath: str | None = Field(None, description="a manifest below the data root")
+    images: list[Any] | None = Field(None, description="the rows themselves: objects or URLs")
+    depth: Depth = Field(Depth.HEADER, description="first bytes only, or decode everything")
+    ordered: bool = Field(False, description="records in manifest order")
+    limit: int | None = Field(None, ge=0, description="only the first so many rows")
+    timeout: float | None = Field(
+        None, gt=0, le=MAX_TIMEOUT, allow_inf_nan=False, description="seconds for one picture"
+    )
+    thumbnail: int | None = Field(
+        None, ge=1, le=256, description="long side of a WebP beside the facts"
+    )
+    batch_size: int | None = Field(
+        None, ge=0, le=1024, description="taken from older clients, without effect here"
+    )
+
+    @model_validator(mode="after")
+    def _one_manifest(self) -> Self:
+        if self.filepath is not None and self.images is not None:
+            msg = "give filepath or images, not both"
+            raise ValueError(msg)
+        return self
+
+    def options(self) -> InfoOptions:
+        """The options alone."""
+        return InfoOptions(self.depth, self.ordered, self.limit, self.timeout, self.thumbnail)
+
+
+async def read_json(request: web.Request) -> InfoRequest:
+    """The request in a JSON body.
+
+    Raises:
+        RequestError: 422 "Data is not provided" without a JSON object; 400, 413, 422 otherwise.
+    """
+    body = await _read(request)
+    content_type = request.content_type
+    if not body or not (content_type == "application/json" or content_type.endswith("+json")):
+        raise _no_data(
+            "send a JSON object as application/json, or a manifest as "
+            + ", ".join(sorted(MANIFEST_TYPES))
+        )
+    try:
+        data = orjson.loads(body)
+    except orjson.JSONDecodeError as exc:
+        raise RequestError(400, f"the body is not JSON: {exc}") from exc
+    if not isinstance(data, dict):
+        raise _no_data("the JSON body is not an object")
+    if request.query_string:
+        raise RequestError(422, "options belong in the JSON body, not in the query")
+    asked = _validated(data)
+    if asked.filepath is None and asked.images is None:
+        missing = "give filepath or images"
+        raise RequestError(
+            422, "Invalid input file url", detail=missing, fields=[("filepath", missing)]
+        )
+    return asked
+
+
+def read_query(request: web.Request) -> InfoRequest:
+    """The options of a request whose body is the manifest. Raises RequestError (422)."""
+    data: dict[str, Any] = {}
+    for name, value in request.query.items():
+        if name in ("filepath", "images"):
+            raise RequestError(
+                422,
+                f"{name}: the body is the manifest",
+                fields=[(name, "the body is the manifest")],
+            )
+        data[name] = value
+    return _validated(data)
+
+
+async def _read(request: web.Request) -> bytes:
+    chunks, count = [], 0
+    while chunk := await request.content.readany():
+        count += len(chunk)
+        if count > MAX_JSON_BYTES:
+            raise RequestError(413, f"a JSON body may have {MAX_JSON_BYTES} bytes; send a manifest")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _validated(data: Mapping[str, Any]) -> InfoRequest:
+    try:
+        return InfoRequest.model_validate(data)
+    except ValidationError as exc:
+        fields = []
+        for error in exc.errors(include_url=False, include_input=False):
+            name = ".".join(str(part) for part in error["loc"]) or "body"
+            sentence = error["msg"].removeprefix("Value error, ")
+            if error["type"] == "extra_forbidden":
+                sentence = "there is no such option"
+            fields.append((name[:100], sentence))
+        told = "; ".join(f"{name}: {sentence}" for name, sentence in fields[:10])
+        raise RequestError(422, told, fields=fields) from exc
+
+
+def _no_data(detail: str) -> RequestError:
+    return RequestError(422, "Data is not provided", detail=detail)
