@@ -31,6 +31,7 @@ setup(
         "imaging.header",
         "workers",
         "workers.fetch",
+        "workers.manifest",
         "server",
     ],
     package_data={"imaging": ["py.typed"], "workers": ["py.typed"], "server": ["py.typed"]},

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 
 async def _serve(settings: ServerSettings) -> None:
+    import json
     import logging
     import signal
 
@@ -36,6 +37,8 @@ async def _serve(settings: ServerSettings) -> None:
         logger.info(
             "serving", extra={"action": "serving", "url": f"http://{host}:{port}", "port": port}
         )
+        # One line for whoever started this, who may have asked for any free port.
+        print(json.dumps({"ready": True, "url": f"http://{host}:{port}"}), flush=True)  # noqa: T201
         if settings.open:
             logger.warning("open to whoever can reach it", extra={"action": "open"})
         stop = asyncio.Event()
