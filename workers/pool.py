@@ -2,8 +2,8 @@
 
 Chunks of bytes go in, plain values come out, and nothing an item does (a segfault, an endless
 loop, gigabytes of memory) costs more than that item. The pipeline takes a slot and runs a chunk
-on it; slots are the back-pressure. `workers.slot` looks after one place in it, `workers.child`
-is what runs inside.
+on it; slots are the back-pressure. `workers.slot` runs chunks, `workers.supervisor` keeps a child
+there for it, `workers.child` is what runs inside.
 """
 
 from __future__ import annotations

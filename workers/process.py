@@ -1,7 +1,7 @@
 """One child process as its parent sees it: start, submit, kill, and what it left behind.
 
 A `ProcessPoolExecutor` of one process, with a shared last word and a pipe for its traceback.
-`workers.slot` owns one at a time. `start` and `reap` block and belong in a thread.
+`workers.supervisor` keeps one at a time. `start` and `reap` block and belong in a thread.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ChildProcess:
         self.items = 0  #: items answered so far
         self.pid = 0
         self.sentinel = -1  #: a descriptor that becomes readable when the process ends
-        self.burial: asyncio.Task[Death] | None = None  #: the slot's, once it has ended
+        self.burial: asyncio.Task[Death] | None = None  #: arranged by the supervisor
         self._position = _forkserver.RawValue("i", -1)
         self._reader, self._writer = _forkserver.Pipe(duplex=False)
         # A child full of words must not wait for a reader, nor a reader for a child.
@@ -64,7 +64,7 @@ class ChildProcess:
         _forkserver.set_forkserver_preload(["workers.preload"])
         greeting = self._executor.submit(child.hello)
         self._writer.close()
-        (self._process,) = self._executor._processes.values()  # noqa: SLF001 - public in 3.14 only
+        (self._process,) = self._executor._processes.values()  # noqa: SLF001 - no public way
         # Any start of any process polls all those listed, and of two threads that poll one process
         # (the executor's does) only one reads its exit code.
         process._children.discard(self._process)  # type: ignore[attr-defined]  # noqa: SLF001
@@ -97,7 +97,7 @@ class ChildProcess:
     def reap(self) -> Death:
         """Wait for the end of a killed or dead process and read what it left. Blocks."""
         self.kill()
-        self._executor.shutdown(wait=True, cancel_futures=True)
+        self._executor.shutdown(wait=True)
         self._writer.close()
         with self._reader:
             traceback = _read_all(self._reader.fileno())

@@ -72,7 +72,7 @@ class WorkSettings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes that decode"
     )
     pool_memory: ByteSize | None = Field(
-        None, description="address space a process may add; default 24 B × MAX_PIXELS + 256 MiB"
+        None, description="address space a process may add to what it starts with"
     )
     decode_timeout: float = Field(20.0, gt=0, description="seconds to decode one picture")
     user_agent: str = Field(f"imagecensus/{VERSION}", min_length=1, description="sent to hosts")
@@ -80,7 +80,7 @@ class WorkSettings(BaseSettings):
         "info", description="least severity that is logged"
     )
     log_format: Literal["console", "json"] | None = Field(
-        None, description="default: console on a terminal, json otherwise"
+        None, description="how a log line is written"
     )
 
     @field_validator("allow_networks", mode="before")

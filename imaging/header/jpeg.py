@@ -2,7 +2,8 @@
 
 The walk goes on to the start of scan, as Pillow's does: a multi-picture index or a second frame
 header may stand behind the first frame header, and the tables between cost some hundred bytes.
-Large metadata is stepped over without reading it.
+Large metadata is stepped over, except XMP: it tells what makes no MPO. Every `Need` lies further on
+than all before it, so a body can be read in one pass.
 """
 
 from __future__ import annotations
@@ -43,16 +44,8 @@ def walk(pieces: Pieces) -> ImageInfo | Need | Failure:
     if not (bits and height and width and layers):
         return Failure(ErrorCode.CORRUPT_IMAGE, f"JPEG of {width}×{height} pixels")
     several = index is not None and _pictures(*index) > 1
-    if several:
-        for _, start, length, base in app1:
-            segment = pieces.holding(base + start, length)
-            if segment is None:
-                return pieces.need(base + start, length)
-            start += base - segment[0]
-            # Pillow leaves Ultra HDR, a picture with a map of its brightness, a plain JPEG.
-            if segment[1].find(_GAIN_MAP, start, start + length) >= 0:
-                several = False
-                break
+    if several and any(data.find(_GAIN_MAP, at, at + length) >= 0 for data, at, length in app1):
+        several = False  # Pillow leaves Ultra HDR, a picture and a map of its light, a plain JPEG
     return ImageInfo(
         "MPO" if several else "JPEG",
         (width, height),
@@ -103,15 +96,14 @@ def count_scans(data: bytes, limit: int) -> int:
 
 
 _Frame = tuple[int, int, int, int]  # bits, height, width, layers
-_Span = tuple[bytes, int, int, int]  # bytes, where a payload starts in them, its length, their base
-_Index = tuple[bytes, int, int]  # bytes, where the TIFF block starts in them, its length
+_Span = tuple[bytes, int, int]  # bytes, where a payload starts in them, its length
 
 
-def _segments(pieces: Pieces) -> tuple[_Frame, list[_Span], _Index | None] | Need | Failure:
+def _segments(pieces: Pieces) -> tuple[_Frame, list[_Span], _Span | None] | Need | Failure:
     """Walk to the start of scan: the last frame header, every APP1, the multi-picture index."""
     data, base, pos = pieces.head, 0, 2
     frame: _Frame | None = None
-    index: _Index | None = None
+    index: _Span | None = None
     app1: list[_Span] = []
     for _ in range(_MAX_MARKERS):
         if pos + 4 > len(data):
@@ -156,7 +148,7 @@ def _segments(pieces: Pieces) -> tuple[_Frame, list[_Span], _Index | None] | Nee
         if pos > len(data) and (wanted := _wanted(data, start, length)):
             return pieces.need(base + len(data), wanted)
         if kind == _APP1:
-            app1.append((data, start, length, base))
+            app1.append((data, start, length))
         elif data.startswith(b"MPF\0", start):
             index = data, start + 4, length - 4
     else:
@@ -171,7 +163,7 @@ def _wanted(data: bytes, start: int, length: int) -> int:
     present = len(data) - start
     if present < _ENOUGH_TO_TELL:
         return min(_ENOUGH_TO_TELL, length) - present
-    if data.startswith(b"MPF\0", start):
+    if data.startswith((b"MPF\0", _XMP), start):
         return length - present
     if data.startswith(b"Exif\0\0", start) and present < _ENOUGH_OF_EXIF:
         try:
@@ -189,13 +181,13 @@ def _orientation(app1: list[_Span]) -> int | None:
     blocks = [span for span in app1 if span[2] > 6 and span[0].startswith(b"Exif\0\0", span[1])]
     try:
         if blocks:
-            data, start, length, _ = blocks[0]
+            data, start, length = blocks[0]
             if len(blocks) > 1:
-                rest = sum(length - 6 for _, _, length, _ in blocks[1:])
+                rest = sum(length - 6 for _, _, length in blocks[1:])
                 if start + length <= len(data):
                     parts = [data[start : start + length]]
                     parts += [
-                        data[start + 6 : start + length] for data, start, length, _ in blocks[1:]
+                        data[start + 6 : start + length] for data, start, length in blocks[1:]
                     ]
                     data, start = b"".join(parts), 0
                 length += rest
@@ -203,12 +195,9 @@ def _orientation(app1: list[_Span]) -> int | None:
                 return told
     except exif.NotPresentError:
         return None
-    for data, start, length, _ in reversed(app1):
+    for data, start, length in reversed(app1):
         if data.startswith(_XMP, start):
-            told = exif.orientation_in_xmp(data[start : start + length])
-            if told is None and start + length > len(data):
-                return None
-            return told or 1
+            return exif.orientation_in_xmp(data[start : start + length]) or 1
     return 1
 
 

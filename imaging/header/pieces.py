@@ -18,8 +18,8 @@ __all__ = ["Need", "Pieces"]
 class Need:
     """`length` bytes at `offset` are missing to tell format and dimension.
 
-    None of them is among the bytes given, and all lie within `total` where it is known. Asking
-    again with at least these bytes answers, or needs something further on.
+    They lie behind all bytes given, and within `total` where it is known, unless it is not and the
+    file ends before. Asking again with at least these bytes answers, or needs something further on.
     """
 
     offset: int

@@ -22,7 +22,7 @@ from tests.imaging.serving import agreeing
 from tests.samples import SAMPLES, encode, picture
 
 LIMITS = Limits()
-LARGE = encode(picture(size=(2100, 1400)), "JPEG")
+LARGE = encode(picture(size=(12, 9)).resize((2100, 1400)), "JPEG")  # something at every scale
 
 
 def opened(uri: str) -> Image.Image:

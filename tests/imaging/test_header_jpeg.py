@@ -83,10 +83,10 @@ def test_ultra_hdr_stays_a_jpeg() -> None:
     assert served(data, 40) == told(data)
 
 
-def test_skipped_metadata_is_fetched_when_it_decides_on_mpo() -> None:
-    """Whether XMP names a gain map is looked up only once an index of pictures is found."""
+def test_fat_xmp_is_read_as_it_decides_on_mpo() -> None:
+    """The name of a gain map at the end of XMP is found, in one pass, behind fat EXIF too."""
     packet = XMP_PREFIX + bytes(30_000) + b' hdrgm:Version="1.0"'
-    data = with_segments(animation("MPO", exif=exif(3)), segment(0xE1, packet))
+    data = with_segments(animation("MPO", exif=exif(3, padding=40_000)), segment(0xE1, packet))
     info = served(data, 1000)
     assert isinstance(info, ImageInfo)
     assert (info.image_format, info.orientation) == ("JPEG", 3)

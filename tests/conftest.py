@@ -1,0 +1,54 @@
+"""What tests of several rooms share: the event loop, a picture host, settings."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+import uvloop
+
+from tests import picture_hosts
+from tests.picture_hosts import PictureHost
+from workers.settings import WorkSettings
+
+S = TypeVar("S", bound=WorkSettings)
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every asynchronous test runs on the loop that the programs run on."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def picture_host() -> Iterator[PictureHost]:
+    """One host of 32 made pictures for the whole session; `reset()` it before counting."""
+    with picture_hosts.started("--made", "32") as host:
+        yield host
+
+
+@pytest.fixture
+def settings_of(tmp_path: Path) -> Callable[..., Any]:
+    """Make settings of a kind: the loopback may be reached, a data root of the test's own."""
+
+    def make(kind: type[S] = WorkSettings, **given: Any) -> S:  # type: ignore[assignment]
+        data_root = tmp_path / "data"
+        data_root.mkdir(exist_ok=True)
+        chosen: dict[str, Any] = {
+            "data_root": data_root,
+            "allow_networks": "127.0.0.0/8",
+            "max_connections": 16,
+            "pool_slots": 1,
+            "log_format": "json",
+        }
+        return kind(**(chosen | given))
+
+    return make
+
+
+@pytest.fixture
+def settings(settings_of: Callable[..., WorkSettings]) -> WorkSettings:
+    """Settings of the work, nothing changed."""
+    return settings_of()
