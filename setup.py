@@ -32,6 +32,7 @@ setup(
         "workers",
         "workers.fetch",
         "workers.manifest",
+        "workers.pool",
         "server",
     ],
     package_data={"imaging": ["py.typed"], "workers": ["py.typed"], "server": ["py.typed"]},

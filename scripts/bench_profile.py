@@ -1,42 +1,46 @@
 """Where the time of a row goes: our pipeline and the bare loop under the same profiler.
 
 Both run in this process, in turns: the rows of a manifest through `inspect_rows` and the line
-codec (all of `images_info` but the HTTP answer), and the loop of `bench_bare.py`. First each is
-measured as it is, then under the profiler, which makes every Python call dearer by about half a
-microsecond: its figures say where to look, only the first ones say what a change brought.
+codec (all of `images_info` but the HTTP answer), and the loop of `bench_bare.py`. Each turn first
+measures them as they are, then under the profiler, which makes every Python call dearer by about
+half a microsecond: its figures say where to look, only the first ones what a change brought.
 """
 
+import argparse
 import asyncio
 import cProfile
-import resource
 import statistics
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from types import CodeType
 from typing import NamedTuple
 
 import bench_bare
+import bench_census
 import bench_processes as processes
 import uvloop
 
 __all__ = ["show"]
 
-NAME_CHARS = 56
+SHOWN = 25
+NAME_CHARS = 58
+
+Around = Callable[[bool], None]  #: called with True where the measured part begins, then False
+Loop = Callable[[Path, int, Around], Awaitable[int]]
+Costs = dict[str, "Cost"]
 
 
 class Cost(NamedTuple):
-    """What a function costs a row."""
+    """What a function costs a row, what it calls not included."""
 
-    calls: float
-    own_us: float
-
-
-NOTHING = Cost(0.0, 0.0)
+    calls: float = 0.0
+    us: float = 0.0
 
 
-async def _census(manifest: Path, connections: int, around: Callable[[bool], None]) -> int:
-    """All rows through the pipeline to their lines; returns how many of them have facts."""
-    from imaging.facts import ImageInfo
+async def _census(manifest: Path, connections: int, around: Around) -> int:
+    """All rows through the pipeline to their lines; returns how many there were."""
     from workers.engine import open_engine
     from workers.fetch.guard import parse_network
     from workers.manifest.files import FileSource
@@ -51,23 +55,23 @@ async def _census(manifest: Path, connections: int, around: Callable[[bool], Non
         max_connections=connections,
         pool_slots=1,
     )
-    warm = InfoOptions(limit=bench_bare.WARM_ROWS * connections)
-    good = 0
+    count = 0
     async with open_engine(settings) as engine:
-        for options in (warm, InfoOptions()):
+        for limit in (bench_bare.WARM_ROWS * connections, None):
             source = FileSource(manifest.parent, manifest.name, max_bytes=2**40)
-            around(options is not warm)
-            rows, good = read_rows(source, limit=options.limit), 0
-            async with inspect_rows(engine, rows, options) as inspection:
+            if limit is None:
+                around(True)
+            rows, count = read_rows(source, limit=limit), 0
+            async with inspect_rows(engine, rows, InfoOptions(limit=limit)) as inspection:
                 async for records in inspection.batches(idle=10):
-                    good += sum(isinstance(record.outcome, ImageInfo) for record in records)
+                    count += len(records)
                     b"".join([record.line() for record in records])
             source.close()
         around(False)
-    return good
+    return count
 
 
-async def _bare(manifest: Path, connections: int, around: Callable[[bool], None]) -> int:
+async def _bare(manifest: Path, connections: int, around: Around) -> int:
     """The same addresses through the bare loop; returns how many answered."""
     urls = bench_bare.addresses(manifest)
     async with bench_bare.open_session() as session:
@@ -78,10 +82,7 @@ async def _bare(manifest: Path, connections: int, around: Callable[[bool], None]
     return len(lengths)
 
 
-Loop = Callable[[Path, int, Callable[[bool], None]], Awaitable[int]]
-
-
-def _run(loop: Loop, manifest: Path, connections: int, around: Callable[[bool], None]) -> int:
+def _run(loop: Loop, manifest: Path, connections: int, around: Around) -> int:
     async def main() -> int:
         return await loop(manifest, connections, around)
 
@@ -89,18 +90,14 @@ def _run(loop: Loop, manifest: Path, connections: int, around: Callable[[bool], 
         return runner.run(main())
 
 
-def _plain(loop: Loop, manifest: Path, connections: int) -> float:
+def _plain_us(loop: Loop, manifest: Path, connections: int) -> float:
     """Microseconds of CPU a row, as it is."""
     marks: list[float] = []
-
-    def around(_: bool) -> None:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        marks.append(used.ru_utime + used.ru_stime)
-
-    return 1e6 * (-marks[-2] + marks[-1]) / _run(loop, manifest, connections, around) if marks else 0
+    rows = _run(loop, manifest, connections, lambda _: marks.append(time.process_time()))
+    return 1e6 * (marks[1] - marks[0]) / rows
 
 
-def _profile(loop: Loop, manifest: Path, connections: int) -> dict[str, Cost]:
+def _profile(loop: Loop, manifest: Path, connections: int) -> Costs:
     """What each function costs a row, under the profiler."""
     profile = cProfile.Profile()
 
@@ -108,20 +105,63 @@ def _profile(loop: Loop, manifest: Path, connections: int) -> dict[str, Cost]:
         (profile.enable if on else profile.disable)()
 
     rows = _run(loop, manifest, connections, around)
-    costs = dict[str, Cost]()
+    costs = Costs()
     for entry in profile.getstats():
-        name = _name(entry.code)
-        calls, own = costs.get(name, NOTHING)
-        costs[name] = Cost(
-            calls + entry.callcount / rows, own + 1e6 * entry.inlinetime / rows
-        )
+        name, known = _name(entry.code), Cost()
+        known = costs.get(name, known)
+        us = 1e6 * entry.inlinetime / rows
+        costs[name] = Cost(known.calls + entry.callcount / rows, known.us + us)
     return costs
 
 
-def _name(code: object) -> str:
-    """`file.py:line function`, short enough for a table."""
+def _name(code: CodeType | str) -> str:
     if isinstance(code, str):
         return code.strip("<>")
-    path, line, name = code.co_filename, code.co_firstlineno, code.co_qualname
-    parts = Path(path).parts
-    return f"{'/'.join(parts[-2:])}:{line} {name}"
+    path = Path(code.co_filename)
+    return f"{path.parent.name}/{path.name}:{code.co_firstlineno} {code.co_qualname}"
+
+
+def _median(turns: list[Costs]) -> Costs:
+    """Of each function, the turn in the middle."""
+    names = {name for costs in turns for name in costs}
+    of = {name: sorted((costs.get(name, Cost()) for costs in turns)) for name in names}
+    return {name: costs[len(costs) // 2] for name, costs in of.items()}
+
+
+def show(options: argparse.Namespace) -> int:
+    """Profile both, print who costs what."""
+    plain: tuple[list[float], list[float]] = [], []
+    profiles: tuple[list[Costs], list[Costs]] = [], []
+    loops: tuple[Loop, Loop] = _census, _bare
+    with (
+        tempfile.TemporaryDirectory(prefix="census-bench-") as folder,
+        processes.picture_host(options.folder, options.latency_ms) as host,
+    ):
+        manifest = bench_census.write_manifest(Path(folder), host.url, options.rows)
+        for _ in range(options.runs):
+            for measured, loop in zip(plain, loops, strict=True):
+                measured.append(_plain_us(loop, manifest, options.connections))
+            for profiled, loop in zip(profiles, loops, strict=True):
+                profiled.append(_profile(loop, manifest, options.connections))
+    ours_us, bare_us = (statistics.median(measured) for measured in plain)
+    print(f"CPU a row as it is: pipeline {ours_us:.0f} us, bare loop {bare_us:.0f} us")
+    ours, bare = (_median(turns) for turns in profiles)
+    _table("pipeline, beside the bare loop", ours, bare)
+    _table("bare loop, beside the pipeline", bare, ours)
+    extra = {name: Cost(cost.calls, cost.us - bare.get(name, Cost()).us) for name, cost in ours.items()}
+    _table("what the pipeline adds", extra, bare)
+    return 0
+
+
+def _table(title: str, costs: Costs, others: Costs) -> None:
+    total = sum(cost.us for cost in costs.values())
+    print(f"\n{title}: {total:.0f} us a row under the profiler")
+    print(f"{'own time, dearest first':{NAME_CHARS}} {'us':>7} {'calls':>6} | {'us':>7} {'calls':>6}")
+    dearest = sorted(costs.items(), key=lambda item: -item[1].us)
+    for name, cost in dearest[:SHOWN]:
+        other = others.get(name, Cost())
+        shown = name[-NAME_CHARS:]
+        print(
+            f"{shown:{NAME_CHARS}} {cost.us:7.2f} {cost.calls:6.2f}"
+            f" | {other.us:7.2f} {other.calls:6.2f}"
+        )

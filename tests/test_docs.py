@@ -85,11 +85,10 @@ def test_every_route_is_documented() -> None:
         assert resource.canonical.rstrip("/") in text
 
 
-@pytest.mark.parametrize(
-    "document",
-    sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")),
-    ids=lambda p: p.name,
-)
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
     """Every relative link names a file that is there."""
     for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):

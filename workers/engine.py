@@ -16,7 +16,7 @@ from imaging.options import Limits
 from workers.fetch.download import Downloads
 from workers.fetch.session import open_session
 from workers.fetch.turns import Turns
-from workers.pool import ImagePool, PoolSettings, open_pool
+from workers.pool.pool import ImagePool, PoolSettings, open_pool
 from workers.settings import WorkSettings
 
 __all__ = ["Engine", "open_engine"]

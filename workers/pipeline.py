@@ -19,13 +19,13 @@ from typing import Self
 
 from imaging.examine import Examined
 from imaging.facts import ErrorCode, Failure, ImageInfo
-from workers import child
 from workers.engine import Engine
 from workers.fetch.lanes import Body, Lane, Outcome, Ticket
 from workers.fetch.targets import parse_target, without_userinfo
 from workers.manifest.rows import Row
 from workers.options import InfoOptions
 from workers.outbox import Outbox
+from workers.pool import child
 from workers.records import Record
 
 __all__ = ["Inspection", "inspect_rows"]

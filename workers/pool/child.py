@@ -1,8 +1,8 @@
 """What runs in a child of the pool: its limits, the loop over a chunk, and its entry points.
 
 A chunk of items comes in; an `Answer` of plain bytes and `Failure`s goes out, whatever the items
-do. `workers.process` starts children with `initialize` and sends them `run_chunk`. Light at the
-top: the parent imports this for its names, and must not import Pillow by it.
+do. `process` starts children with `initialize` and sends them `run_chunk`. Light at the top: the
+parent imports this for its names, and must not import Pillow by it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def initialize(position: Any, tracebacks: Connection, memory_bytes: int, quiet: 
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     faulthandler.enable(file=tracebacks.fileno(), all_threads=False)
     threading.Thread(target=_die_with_parent, name="orphan-guard", daemon=True).start()
-    from workers import preload  # noqa: F401 - heavy, and for children only
+    from workers.pool import preload  # noqa: F401 - heavy, and for children only
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))

@@ -1,7 +1,7 @@
 """One child process as its parent sees it: start, submit, kill, and what it left behind.
 
 A `ProcessPoolExecutor` of one process, with a shared last word and a pipe for its traceback.
-`workers.supervisor` keeps one at a time. `start` and `reap` block and belong in a thread.
+`workers.pool.supervisor` keeps one at a time. `start` and `reap` block and belong in a thread.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from multiprocessing import process
 from typing import Any
 
-from workers import child
-from workers.blame import Death
+from workers.pool import child
+from workers.pool.blame import Death
 
 __all__ = ["ChildProcess"]
 
@@ -61,7 +61,7 @@ class ChildProcess:
     def _start(self) -> None:
         if self._killed.is_set():
             raise BrokenExecutor("killed before it was born")
-        _forkserver.set_forkserver_preload(["workers.preload"])
+        _forkserver.set_forkserver_preload(["workers.pool.preload"])
         greeting = self._executor.submit(child.hello)
         self._writer.close()
         (self._process,) = self._executor._processes.values()  # noqa: SLF001 - no public way

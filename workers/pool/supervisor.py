@@ -1,6 +1,6 @@
 """Keeps one child process there: starts it, notices its end, buries it, starts the next.
 
-`workers.slot` asks for the child, and says when one has to go. Nothing here knows of items.
+`workers.pool.slot` asks for the child, and says when one has to go. Nothing here knows of items.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from imaging.options import Limits
-from workers.blame import Death
 from workers.errors import WorkError
-from workers.process import ChildProcess
+from workers.pool.blame import Death
+from workers.pool.process import ChildProcess
 
 __all__ = ["PoolClosedError", "PoolSettings", "Supervisor"]
 

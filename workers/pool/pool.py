@@ -2,8 +2,8 @@
 
 Chunks of bytes go in, plain values come out, and nothing an item does (a segfault, an endless
 loop, gigabytes of memory) costs more than that item. The pipeline takes a slot and runs a chunk
-on it; slots are the back-pressure. `workers.slot` runs chunks, `workers.supervisor` keeps a child
-there for it, `workers.child` is what runs inside.
+on it; slots are the back-pressure. `slot` runs chunks, `supervisor` keeps a child there for it,
+`child` is what runs inside.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
-from workers import child
-from workers.slot import Slot
-from workers.supervisor import PoolClosedError, PoolSettings, Supervisor
+from workers.pool import child
+from workers.pool.slot import Slot
+from workers.pool.supervisor import PoolClosedError, PoolSettings, Supervisor
 
 __all__ = ["ImagePool", "PoolClosedError", "PoolSettings", "Slot", "open_pool"]
 

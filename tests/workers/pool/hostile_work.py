@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any, NoReturn
 
-from workers import child
+from workers.pool import child
 
 GOOD = "good"
 

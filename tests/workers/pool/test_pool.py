@@ -25,13 +25,13 @@ from PIL import Image
 
 from imaging.facts import ErrorCode, Failure
 from imaging.options import Limits
-from tests.workers import hostile_work
-from workers import child
-from workers.pool import ImagePool, PoolClosedError, PoolSettings, open_pool
+from tests.workers.pool import hostile_work
+from workers.pool import child
+from workers.pool.pool import ImagePool, PoolClosedError, PoolSettings, open_pool
 
 T = TypeVar("T")
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SETTINGS = PoolSettings(
     slots=2, memory_bytes=512 << 20, item_timeout=1.0, limits=Limits(), answer_margin=1.0
 )
@@ -203,7 +203,7 @@ async def test_child_is_light_limited_and_quiet(pool: ImagePool) -> None:
     assert told["sigterm"]
     assert told["threads"] == ("1", "1", 1)
     assert told["output"] == [os.devnull] * 2
-    assert "workers.preload" not in sys.modules, "which would bind the parent to one thread"
+    assert "workers.pool.preload" not in sys.modules, "which would bind the parent to one thread"
 
 
 async def test_killed_child_costs_its_item_nothing(pool: ImagePool, tmp_path: Path) -> None:
@@ -412,8 +412,8 @@ def main():
     import asyncio, json
     import aiohttp, pydantic
     from imaging.options import Limits
-    from tests.workers import hostile_work
-    from workers.pool import PoolSettings, open_pool
+    from tests.workers.pool import hostile_work
+    from workers.pool.pool import PoolSettings, open_pool
 
     async def census():
         settings = PoolSettings(slots=2, memory_bytes=1 << 29, item_timeout=60, limits=Limits())

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.facts import ErrorCode, Failure
-from workers.blame import Blame, Death
+from workers.pool.blame import Blame, Death
 
 TIMEOUT = Death(position=1, exit_code=1, traceback="Timeout (0:00:01)!\nThread …")
 

@@ -1,6 +1,6 @@
 """Who killed the child: pure bookkeeping, from chunks and deaths to one result per item.
 
-`workers.slot` asks for the next chunk to try, tells what became of it, and takes the results.
+`workers.pool.slot` asks for the next chunk to try, tells what became of it, and takes the results.
 """
 
 from __future__ import annotations

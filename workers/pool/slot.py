@@ -1,7 +1,7 @@
 """A place in the pool: items come in, one result per item goes out, whoever dies on the way.
 
-`workers.pool` hands slots out; the pipeline calls `run`. Dead children are the supervisor's
-business, finding the culprit is that of `workers.blame`.
+`workers.pool.pool` hands slots out; the pipeline calls `run`. Dead children are the supervisor's
+business, finding the culprit is that of `workers.pool.blame`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from concurrent.futures import BrokenExecutor, Future
 from typing import Any
 
 from imaging.facts import ErrorCode, Failure
-from workers.blame import Blame, Death
-from workers.child import Answer
-from workers.process import ChildProcess
-from workers.supervisor import PoolSettings, Supervisor
+from workers.pool.blame import Blame, Death
+from workers.pool.child import Answer
+from workers.pool.process import ChildProcess
+from workers.pool.supervisor import PoolSettings, Supervisor
 
 __all__ = ["Slot"]
 
