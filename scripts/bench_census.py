@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -107,23 +106,24 @@ def open_census(root: Path, hosts: list[str], connections: int) -> Iterator[Cens
         LOG_FORMAT="json",
     )
     command = [sys.executable, "-m", "server"]
+    log = root / f".log-{connections}"
     with (
-        tempfile.TemporaryFile() as log,
-        subprocess.Popen(command, stderr=log, env=environ, cwd=processes.ROOT) as process,
+        log.open("wb") as errors,
+        subprocess.Popen(command, stderr=errors, env=environ, cwd=processes.ROOT) as process,
         processes.ending(process, 40),
     ):
-        url = _serving(log.fileno(), process)
+        url = _serving(log, process)
         census = Census(url, psutil.Process(process.pid))
         processes.settle(census.process)
         yield census
 
 
-def _serving(log: int, process: subprocess.Popen[bytes]) -> str:
+def _serving(log: Path, process: subprocess.Popen[bytes]) -> str:
     """The address the server says it serves on."""
     deadline = time.monotonic() + READY_SECONDS
-    path, said = Path(f"/dev/fd/{log}"), b""
+    said = b""
     while time.monotonic() < deadline and process.poll() is None:
-        said = path.read_bytes()
+        said = log.read_bytes()
         for line in said.splitlines():
             if b'"serving"' in line:
                 return str(json.loads(line)["url"])

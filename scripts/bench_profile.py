@@ -148,7 +148,9 @@ def show(options: argparse.Namespace) -> int:
     ours, bare = (_median(turns) for turns in profiles)
     _table("pipeline, beside the bare loop", ours, bare)
     _table("bare loop, beside the pipeline", bare, ours)
-    extra = {name: Cost(cost.calls, cost.us - bare.get(name, Cost()).us) for name, cost in ours.items()}
+    extra = {
+        name: Cost(cost.calls, cost.us - bare.get(name, Cost()).us) for name, cost in ours.items()
+    }
     _table("what the pipeline adds", extra, bare)
     return 0
 
@@ -156,7 +158,9 @@ def show(options: argparse.Namespace) -> int:
 def _table(title: str, costs: Costs, others: Costs) -> None:
     total = sum(cost.us for cost in costs.values())
     print(f"\n{title}: {total:.0f} us a row under the profiler")
-    print(f"{'own time, dearest first':{NAME_CHARS}} {'us':>7} {'calls':>6} | {'us':>7} {'calls':>6}")
+    print(
+        f"{'own time, dearest first':{NAME_CHARS}} {'us':>7} {'calls':>6} | {'us':>7} {'calls':>6}"
+    )
     dearest = sorted(costs.items(), key=lambda item: -item[1].us)
     for name, cost in dearest[:SHOWN]:
         other = others.get(name, Cost())

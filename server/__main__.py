@@ -20,31 +20,25 @@ async def _serve(settings: ServerSettings) -> None:
 
     from aiohttp import web
 
-    from server.app import create_app
+    from server.app import create_runner
 
     logger = logging.getLogger("server")
-    runner = web.AppRunner(
-        create_app(settings),
-        handler_cancellation=True,
-        access_log=None,
-        shutdown_timeout=settings.shutdown_grace,
-    )
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):  # also while the pool starts
+        loop.add_signal_handler(number, stop.set)
+    runner = create_runner(settings)
     await runner.setup()
     try:
         site = web.TCPSite(runner, settings.host, settings.port)
         await site.start()
         host, port = runner.addresses[0][:2]
-        logger.info(
-            "serving", extra={"action": "serving", "url": f"http://{host}:{port}", "port": port}
-        )
+        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+        logger.info("serving", extra={"action": "serving", "url": url, "port": port})
         # One line for whoever started this, who may have asked for any free port.
-        print(json.dumps({"ready": True, "url": f"http://{host}:{port}"}), flush=True)  # noqa: T201
+        print(json.dumps({"ready": True, "url": url}), flush=True)  # noqa: T201
         if settings.open:
             logger.warning("open to whoever can reach it", extra={"action": "open"})
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
         await stop.wait()
         logger.info("stopping", extra={"action": "stopping"})
     finally:

@@ -12,7 +12,7 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from server.problems import problem_of
+from server.problems import ShuttingDown, problem_of
 
 __all__ = ["around", "name_response"]
 
@@ -35,30 +35,37 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
     began = time.monotonic()
-    status: int | None = None
     try:
         try:
             response = await handler(request)
+        except ConnectionError as exc:
+            # The client is gone and the handler's cancellation comes second: the same end.
+            raise asyncio.CancelledError from exc
         except Exception as exc:
             response = problem_of(exc, request_id)
-            if response.status >= 500:
+            if response.status >= 500 and not isinstance(exc, ShuttingDown):
                 logger.exception("a request failed", extra={"action": "request_failed"})
-        status = response.status
+            if request.writer.output_size:
+                # Half an answer cannot become a problem; cut off, nobody takes it for whole.
+                raise asyncio.CancelledError from exc
     except asyncio.CancelledError:
-        logger.info("a client left", extra={"action": "client_lost", "path": request.path})
+        _log(request, "cut", began, None)
         raise
-    finally:
-        if status is not None:
-            level = logging.DEBUG if request.path in _QUIET else logging.INFO
-            extra = {
-                "action": "request",
-                "method": request.method,
-                "path": request.path,
-                "status": status,
-                "ms": round((time.monotonic() - began) * 1000, 1),
-            }
-            logger.log(level, "answered", extra=extra)
+    _log(request, "request", began, response.status)
     return response
+
+
+def _log(request: web.Request, action: str, began: float, status: int | None) -> None:
+    """The one line of a request: `cut` where its client left, or the server ended."""
+    extra = {
+        "action": action,
+        "method": request.method,
+        "path": request.path,
+        "status": status,
+        "ms": round((time.monotonic() - began) * 1000, 1),
+    }
+    level = logging.DEBUG if request.path in _QUIET else logging.INFO
+    logger.log(level, "answered" if status else "cut off", extra=extra)
 
 
 async def name_response(request: web.Request, response: web.StreamResponse) -> None:

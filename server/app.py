@@ -1,4 +1,4 @@
-"""`create_app(settings)`: pure wiring."""
+"""`create_app(settings)` and `create_runner(settings)`: pure wiring."""
 
 from __future__ import annotations
 
@@ -12,17 +12,27 @@ from server.settings import ServerSettings
 from server.streams import OpenStreams
 from workers.manifest.spool import SpoolRoom
 
-__all__ = ["create_app"]
+__all__ = ["create_app", "create_runner"]
 
-#: Header fields of an answer or request beyond this are refused by the parser.
-_JSON_AND_SMALL_BODIES = 16 * 1024 * 1024
+
+def create_runner(
+    settings: ServerSettings, *, resolver: AbstractResolver | None = None
+) -> web.AppRunner:
+    """The application and how it is served: lost clients cancel, bodies come as they were sent."""
+    return web.AppRunner(
+        create_app(settings, resolver=resolver),
+        handler_cancellation=True,
+        auto_decompress=False,
+        access_log=None,
+        shutdown_timeout=settings.shutdown_grace,
+    )
 
 
 def create_app(
     settings: ServerSettings, *, resolver: AbstractResolver | None = None
 ) -> web.Application:
     """The application; *resolver* stands in for the system's names in tests."""
-    app = web.Application(middlewares=[access.around], client_max_size=_JSON_AND_SMALL_BODIES)
+    app = web.Application(middlewares=[access.around])
     app[keys.SETTINGS] = settings
     app[keys.STREAMS] = OpenStreams()
     app[keys.SPOOL_ROOM] = SpoolRoom(Path(settings.data_root), int(settings.max_spool_bytes))

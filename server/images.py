@@ -12,7 +12,6 @@ from aiohttp import web
 from server import keys
 from server.keyed import wants_keyed, write_keyed
 from server.ndjson import write_ndjson
-from server.problems import RequestError
 from server.requests import MANIFEST_TYPES, InfoRequest, read_json, read_query
 from server.uploads import receive
 from workers.manifest.files import FileSource
@@ -27,20 +26,13 @@ __all__ = ["images_info"]
 async def images_info(request: web.Request) -> web.StreamResponse:
     """`POST /api/v1/images_info`."""
     app = request.app
-    if app[keys.STREAMS].draining:
-        raise RequestError(503, "the server is shutting down")
+    app[keys.STREAMS].check()
     keyed = wants_keyed(request)
     async with AsyncExitStack() as stack:
         source: Source | None
         if request.content_type in MANIFEST_TYPES:
             asked = read_query(request)
-            source = await stack.enter_async_context(
-                receive(
-                    request,
-                    app[keys.SPOOL_ROOM],
-                    max_bytes=int(app[keys.SETTINGS].max_body_bytes),
-                )
-            )
+            source = await stack.enter_async_context(receive(request))
         else:
             asked = await read_json(request)
             source = _file(app, asked, stack)
@@ -62,7 +54,7 @@ async def images_info(request: web.Request) -> web.StreamResponse:
             request,
             stream,
             start=start,
-            sha256=lambda: source.sha256 if source is not None else None,
+            sha256=lambda: None if source is None or options.limit is not None else source.sha256,
         )
 
 

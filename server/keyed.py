@@ -6,16 +6,15 @@ part for the whole.
 
 from __future__ import annotations
 
-import logging
+from contextlib import aclosing
 
 from aiohttp import web
 
-from server.ndjson import IDLE_SECONDS
+from server.ndjson import IDLE_SECONDS, log_end
 from server.streams import OpenStream
+from workers.records import Summary
 
 __all__ = ["wants_keyed", "write_keyed"]
-
-logger = logging.getLogger(__name__)
 
 
 def wants_keyed(request: web.Request) -> bool:
@@ -28,29 +27,29 @@ def wants_keyed(request: web.Request) -> bool:
 
 
 async def write_keyed(request: web.Request, stream: OpenStream) -> web.StreamResponse:
-    """Write the whole object; blank lines keep it alive while nothing comes."""
+    """Write the whole object; blank lines keep it alive while nothing comes.
+
+    Raises:
+        ConnectionError: the client is gone.
+    """
     response = web.StreamResponse(
         headers={"Content-Type": "application/json", "Cache-Control": "no-store, no-transform"}
     )
     await response.prepare(request)
+    summary = Summary()
     separator = b"{"
-    try:
-        async for records in stream.inspection.batches(idle=IDLE_SECONDS):
+    async with aclosing(stream.batches(idle=IDLE_SECONDS)) as batches:
+        async for records in batches:
             pieces = [b"\n"]
             for record in records:
+                summary.count(record)
                 pieces += (separator, record.keyed())
                 separator = b",\n"
             await response.write(b"".join(pieces))
-        complete = stream.reason is None
-    except ConnectionError:
-        complete = False
-    except Exception:
-        logger.exception("a stream failed", extra={"action": "stream_failed"})
-        complete = False
-    if not complete:
-        if request.transport is not None:
-            request.transport.abort()
-        return response
-    await response.write((b"{}" if separator == b"{" else b"}") + b"\n")
-    await response.write_eof()
+    if stream.reason is None:
+        await response.write((b"{}" if separator == b"{" else b"}") + b"\n")
+        await response.write_eof()
+    elif request.transport is not None:
+        request.transport.abort()
+    log_end(summary, stream.reason)
     return response

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import aclosing
 
 from aiohttp import web
 
 from server.streams import OpenStream
-from workers.errors import ManifestError
 from workers.records import Summary, progress_line
 
-__all__ = ["CONTENT_TYPE", "write_ndjson"]
+__all__ = ["CONTENT_TYPE", "log_end", "write_ndjson"]
 
 logger = logging.getLogger(__name__)
 
@@ -35,42 +34,39 @@ async def write_ndjson(
     start: bytes,
     sha256: Callable[[], str | None],
 ) -> web.StreamResponse:
-    """Write the whole stream. A client that does not read stops the work, not the memory."""
+    """Write the whole stream. A client that does not read stops the work, not the memory.
+
+    Raises:
+        ConnectionError: the client is gone.
+    """
     began = time.monotonic()
     response = web.StreamResponse(headers=_HEADERS)
     await response.prepare(request)
     await response.write(start)
-    summary, reason = Summary(), None
-    try:
-        async for records in stream.inspection.batches(idle=IDLE_SECONDS):
+    summary = Summary()
+    async with aclosing(stream.batches(idle=IDLE_SECONDS)) as batches:
+        async for records in batches:
             if not records:
                 await response.write(progress_line(summary))
                 continue
             for record in records:
                 summary.count(record)
             await response.write(b"".join([record.line() for record in records]))
-    except ManifestError as exc:
-        reason = f"failed: {exc}"
-    except ConnectionError as exc:
-        # The client is gone and the handler's cancellation comes second: the same end.
-        raise asyncio.CancelledError from exc
-    except Exception:
-        logger.exception("a stream failed", extra={"action": "stream_failed"})
-        reason = "failed: internal error"
     line = summary.line(
-        seconds=time.monotonic() - began,
-        manifest_sha256=sha256(),
-        reason=reason or stream.reason,
+        seconds=time.monotonic() - began, manifest_sha256=sha256(), reason=stream.reason
     )
     await response.write(line)
     await response.write_eof()
-    logger.info(
-        "a stream ended",
-        extra={
-            "action": "stream_ended",
-            "rows": summary.rows,
-            "failed": summary.failed,
-            "reason": reason or stream.reason,
-        },
-    )
+    log_end(summary, stream.reason)
     return response
+
+
+def log_end(summary: Summary, reason: str | None) -> None:
+    """Say what a stream came to."""
+    extra = {
+        "action": "stream_ended",
+        "rows": summary.rows,
+        "failed": summary.failed,
+        "reason": reason,
+    }
+    logger.info("a stream ended", extra=extra)

@@ -14,7 +14,7 @@ from aiohttp import web
 from workers.errors import ManifestError, ManifestNotFound, ManifestTooLarge
 from workers.manifest.spool import SpoolFull
 
-__all__ = ["RequestError", "problem_of"]
+__all__ = ["RequestError", "ShuttingDown", "UploadStalled", "problem_of"]
 
 
 class RequestError(Exception):
@@ -35,6 +35,17 @@ class RequestError(Exception):
         self.fields = tuple(fields)
 
 
+class UploadStalled(ManifestError):
+    """The client stopped sending."""
+
+
+class ShuttingDown(ManifestError):
+    """No more is taken in."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is shutting down")
+
+
 def problem_of(exc: Exception, request_id: str) -> web.Response:
     """The answer to *exc*: a status below 500 where the client can do something about it."""
     fields: Sequence[tuple[str, str]] = ()
@@ -49,6 +60,12 @@ def problem_of(exc: Exception, request_id: str) -> web.Response:
         detail = error
     elif isinstance(exc, SpoolFull):
         status, error = 507, str(exc)
+        detail = error
+    elif isinstance(exc, UploadStalled):
+        status, error = 408, str(exc)
+        detail = error
+    elif isinstance(exc, ShuttingDown):
+        status, error = 503, str(exc)
         detail = error
     elif isinstance(exc, ManifestError):
         status, error = 400, str(exc)

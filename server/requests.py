@@ -7,9 +7,11 @@ from typing import Any, Self
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from server.bodies import Body
 from server.problems import RequestError
+from workers.errors import ManifestTooLarge
 from workers.options import Depth, InfoOptions
 
 __all__ = ["MANIFEST_TYPES", "InfoRequest", "read_json", "read_query"]
@@ -40,6 +42,14 @@ class InfoRequest(BaseModel):
         None, ge=0, le=1024, description="taken from older clients, without effect here"
     )
 
+    @field_validator("limit", "timeout", "thumbnail", "batch_size", mode="before")
+    @classmethod
+    def _no_truth(cls, value: object) -> object:
+        if isinstance(value, bool):  # a number to Python
+            msg = "give a number"
+            raise ValueError(msg)  # noqa: TRY004 - pydantic tells a ValueError to the client
+        return value
+
     @model_validator(mode="after")
     def _one_manifest(self) -> Self:
         if self.filepath is not None and self.images is not None:
@@ -58,9 +68,11 @@ async def read_json(request: web.Request) -> InfoRequest:
     Raises:
         RequestError: 422 "Data is not provided" without a JSON object; 400, 413, 422 otherwise.
     """
-    body = await _read(request)
-    content_type = request.content_type
-    if not body or not (content_type == "application/json" or content_type.endswith("+json")):
+    kind = request.content_type
+    body = b""
+    if kind == "application/json" or kind.endswith("+json"):
+        body = await _read(request)
+    if not body:
         raise _no_data(
             "send a JSON object as application/json, or a manifest as "
             + ", ".join(sorted(MANIFEST_TYPES))
@@ -97,13 +109,12 @@ def read_query(request: web.Request) -> InfoRequest:
 
 
 async def _read(request: web.Request) -> bytes:
-    chunks, count = [], 0
-    while chunk := await request.content.readany():
-        count += len(chunk)
-        if count > MAX_JSON_BYTES:
-            raise RequestError(413, f"a JSON body may have {MAX_JSON_BYTES} bytes; send a manifest")
-        chunks.append(chunk)
-    return b"".join(chunks)
+    try:
+        body = Body(request, max_bytes=MAX_JSON_BYTES)
+        return b"".join([piece async for piece in body.pieces()])
+    except ManifestTooLarge as exc:
+        told = f"a JSON body may have {MAX_JSON_BYTES} bytes; send a manifest"
+        raise RequestError(413, told) from exc
 
 
 def _validated(data: Mapping[str, Any]) -> InfoRequest:

@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import logging
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
+from server.problems import ShuttingDown
+from workers.errors import ManifestError
 from workers.pipeline import Inspection
+from workers.records import Record
 
 __all__ = ["OpenStream", "OpenStreams"]
+
+logger = logging.getLogger(__name__)
 
 
 class OpenStream:
     """One answer being written."""
 
     def __init__(self, inspection: Inspection) -> None:
-        self.inspection = inspection
+        self._inspection = inspection
         self.reason: str | None = None  #: why it was ended early
+
+    async def batches(self, *, idle: float) -> AsyncGenerator[list[Record], None]:
+        """Records as they come, an empty list each *idle* seconds without.
+
+        Does not raise: what ended them early stands in `reason` then.
+        """
+        try:
+            async for records in self._inspection.batches(idle=idle):
+                yield records
+        except ManifestError as exc:
+            self.reason = self.reason or f"failed: {exc}"
+        except Exception:
+            logger.exception("a stream failed", extra={"action": "stream_failed"})
+            self.reason = self.reason or "failed: internal error"
 
     async def end(self, reason: str) -> None:
         """Start no more rows; what is under way is recorded as cancelled."""
         self.reason = reason
-        await self.inspection.stop()
+        await self._inspection.stop()
 
 
 class OpenStreams:
@@ -29,14 +49,21 @@ class OpenStreams:
 
     def __init__(self) -> None:
         self._open: set[OpenStream] = set()
+        self._clocks: set[asyncio.Timeout] = set()
         self.draining = False
 
     def __len__(self) -> int:
         return len(self._open)
 
+    def check(self) -> None:
+        """Raises ShuttingDown while draining."""
+        if self.draining:
+            raise ShuttingDown
+
     @contextmanager
     def entered(self, inspection: Inspection) -> Iterator[OpenStream]:
-        """Count a stream among the open ones."""
+        """Count a stream among the open ones. Raises ShuttingDown while draining."""
+        self.check()
         stream = OpenStream(inspection)
         self._open.add(stream)
         try:
@@ -44,7 +71,20 @@ class OpenStreams:
         finally:
             self._open.discard(stream)
 
+    @contextmanager
+    def interrupting(self, clock: asyncio.Timeout) -> Iterator[None]:
+        """Let *clock* run out when draining begins: inside, a client is waited for."""
+        self.check()
+        self._clocks.add(clock)
+        try:
+            yield
+        finally:
+            self._clocks.discard(clock)
+
     async def drain(self) -> None:
-        """End every stream."""
+        """End every stream, and stop waiting for what clients still have to send."""
         self.draining = True
+        now = asyncio.get_running_loop().time()
+        for clock in self._clocks:
+            clock.reschedule(now)
         await asyncio.gather(*(stream.end("draining") for stream in self._open))

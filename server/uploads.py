@@ -5,71 +5,67 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 
 from aiohttp import web
 
-from server.problems import RequestError
-from workers.errors import ManifestError, ManifestTooLarge
-from workers.manifest.spool import Spool, SpoolRoom
+from server import keys
+from server.bodies import Body
+from workers.errors import ManifestError
+from workers.manifest.spool import Spool
 
-__all__ = ["UploadStalled", "receive"]
+__all__ = ["receive"]
 
 logger = logging.getLogger(__name__)
 
-#: No byte for so long, and the upload is given up.
-STALLED_SECONDS = 30.0
 #: A small or broken upload is waited for this long, so that its error can still be the status.
 SETTLE_SECONDS = 0.1
 
-_ENCODINGS = frozenset({"", "identity", "gzip", "x-gzip", "deflate"})
-
-
-class UploadStalled(ManifestError):
-    """The client stopped sending."""
-
 
 @asynccontextmanager
-async def receive(request: web.Request, room: SpoolRoom, *, max_bytes: int) -> AsyncIterator[Spool]:
+async def receive(request: web.Request) -> AsyncIterator[Spool]:
     """Receive the body in the background while the spool is read.
+
+    Nothing is answered before the first byte came, so a client that sends none is told by status.
 
     Raises:
         RequestError, ManifestError: what is wrong from the start; later it is the spool's error.
     """
-    encoding = request.headers.get("Content-Encoding", "").strip().lower()
-    if encoding not in _ENCODINGS:
-        raise RequestError(415, f"Content-Encoding {encoding[:40]!r} is not taken, gzip is")
-    if encoding in ("", "identity") and (request.content_length or 0) > max_bytes:
-        raise ManifestTooLarge(f"the manifest is larger than {max_bytes} bytes")
-    spool = Spool(room, max_bytes=max_bytes)
-    receiving = asyncio.create_task(_receive(request, spool))
+    app = request.app
+    max_bytes = int(app[keys.SETTINGS].max_body_bytes)
+    body = Body(request, max_bytes=max_bytes)
+    spool = Spool(app[keys.SPOOL_ROOM], max_bytes=max_bytes)
+    begun = asyncio.Event()
+    receiving = asyncio.create_task(_receive(body, spool, begun))
     try:
+        await begun.wait()
         await asyncio.wait({receiving}, timeout=SETTLE_SECONDS)
         if spool.error is not None:
             raise spool.error
         yield spool
+        # The rows may end before the upload does (`limit`), and a client that sends everything
+        # before it reads must be able to.
+        await asyncio.wait({receiving})
+        if app[keys.STREAMS].draining:
+            await body.leave()
     finally:
         receiving.cancel()
         await asyncio.gather(receiving, return_exceptions=True)
         spool.close()
 
 
-async def _receive(request: web.Request, spool: Spool) -> None:
+async def _receive(body: Body, spool: Spool, begun: asyncio.Event) -> None:
     try:
-        while True:
-            async with asyncio.timeout(STALLED_SECONDS):
-                data = await request.content.readany()
-            if not data:
-                break
-            await spool.write(data)
-    except TimeoutError:
-        spool.fail(UploadStalled(f"no byte came for {STALLED_SECONDS:.0f} seconds"))
+        async with aclosing(body.pieces()) as pieces:
+            async for piece in pieces:
+                await spool.write(piece)
+                begun.set()
     except ManifestError as exc:
         spool.fail(exc)
-    except (web.RequestPayloadError, ConnectionError) as exc:
-        spool.fail(ManifestError(f"the body cannot be read: {str(exc)[:200]}"))
     except Exception:
         logger.exception("an upload failed", extra={"action": "upload_bug"})
         spool.fail(ManifestError("the upload failed; the log has why"))
     else:
         spool.finish()
+    finally:
+        begun.set()

@@ -58,8 +58,9 @@ def walk(pieces: Pieces) -> ImageInfo | Need | Failure:
         return Failure(ErrorCode.CORRUPT_IMAGE, f"BMP of {bits} bits, compression {compression}")
     mode: str | None = None
     if compression == _BITFIELDS:
-        if len(data) < 70:
-            return pieces.need(len(data), 70 - len(data))
+        masks_end = 70 if header >= 56 else 66
+        if len(data) < masks_end:
+            return pieces.need(len(data), masks_end - len(data))
         mode = _mode_by_masks(data, header, bits)
     elif compression in (_RAW, _RLE8, _RLE4) and bits in _DEPTHS:
         mode = "RGB" if bits > 8 else _mode_by_palette(pieces, header, colours or 1 << bits)

@@ -15,10 +15,12 @@ from imaging.header.pieces import Need, Pieces
 __all__ = ["count_frames", "count_scans", "walk"]
 
 _MAX_MARKERS = 10_000  #: a crafted file has no more of them; a real one has some dozens
+_MAX_MARKERS_COUNTED = 1_000_000  #: escapes in picture data too, one in 256 bytes of it
 _ENOUGH_OF_EXIF = 4096  #: the first directory stands within these bytes in practice
 _ENOUGH_TO_TELL = 64  #: what an APP1 or APP2 segment carries is written in its first bytes
 
 _XMP = b"http://ns.adobe.com/xap/1.0/\0"
+_EXTENDED_XMP = b"http://ns.adobe.com/xmp/extension/\0"
 _GAIN_MAP = b' hdrgm:Version="'
 _MODES = {1: "L", 3: "RGB", 4: "CMYK"}
 
@@ -71,28 +73,25 @@ def count_scans(data: bytes, limit: int) -> int:
     """Count the scans of the first picture of a whole file, stopping above `limit`.
 
     Each scan makes a decoder visit every pixel again. Scans of thumbnails inside metadata and of
-    further pictures do not count.
+    further pictures do not count; what takes too long to count counts as above.
     """
     scans = data.count(b"\xff\xda")  # an upper bound, and enough for every ordinary file
     if scans <= limit:
         return scans
     scans, pos = 0, 2
-    while (pos := data.find(b"\xff", pos)) >= 0 and pos + 4 <= len(data):
-        marker = data[pos + 1]
-        if marker == 0xD9:
-            break
-        if marker == 0xFF:
+    for _ in range(_MAX_MARKERS_COUNTED):
+        pos = data.find(b"\xff", pos)
+        if pos < 0 or pos + 4 > len(data) or data[pos + 1] == 0xD9 or scans > limit:
+            return scans
+        kind = _KIND[data[pos + 1]]
+        scans += kind == _SCAN
+        if kind == _FILL:
             pos += 1
-            continue
-        if _KIND[marker] in (_ALONE, _BAD):
+        elif kind in (_ALONE, _BAD):
             pos += 2
-            continue
-        if marker == 0xDA:
-            scans += 1
-            if scans > limit:
-                break
-        pos += 2 + (data[pos + 2] << 8 | data[pos + 3])
-    return scans
+        else:
+            pos += 2 + (data[pos + 2] << 8 | data[pos + 3])
+    return limit + 1
 
 
 _Frame = tuple[int, int, int, int]  # bits, height, width, layers
@@ -145,7 +144,7 @@ def _segments(pieces: Pieces) -> tuple[_Frame, list[_Span], _Span | None] | Need
                 data[start + 5],
             )
             continue
-        if pos > len(data) and (wanted := _wanted(data, start, length)):
+        if pos > len(data) and (wanted := _wanted(data, kind, start, length)):
             return pieces.need(base + len(data), wanted)
         if kind == _APP1:
             app1.append((data, start, length))
@@ -158,14 +157,18 @@ def _segments(pieces: Pieces) -> tuple[_Frame, list[_Span], _Span | None] | Need
     return frame, app1, index
 
 
-def _wanted(data: bytes, start: int, length: int) -> int:
+def _wanted(data: bytes, kind: int, start: int, length: int) -> int:
     """How many more bytes of a cut APP1 or APP2 payload are worth fetching."""
     present = len(data) - start
     if present < _ENOUGH_TO_TELL:
         return min(_ENOUGH_TO_TELL, length) - present
-    if data.startswith((b"MPF\0", _XMP), start):
-        return length - present
-    if data.startswith(b"Exif\0\0", start) and present < _ENOUGH_OF_EXIF:
+    if kind == _APP2:
+        return length - present if data.startswith(b"MPF\0", start) else 0
+    if data.startswith(_EXTENDED_XMP, start):
+        return 0
+    if not data.startswith(b"Exif\0\0", start):
+        return length - present  # XMP, where Ultra HDR names its map of light
+    if present < _ENOUGH_OF_EXIF:
         try:
             exif.orientation(data, start, length)
         except exif.NotPresentError:

@@ -18,8 +18,9 @@ __all__ = ["Need", "Pieces"]
 class Need:
     """`length` bytes at `offset` are missing to tell format and dimension.
 
-    They lie behind all bytes given, and within `total` where it is known, unless it is not and the
-    file ends before. Asking again with at least these bytes answers, or needs something further on.
+    They lie behind all bytes given, and within the file where its size is known. Asking again with
+    these bytes added, or with the size of a file that ends before, answers or needs something
+    further on: a body can be read in one pass.
     """
 
     offset: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from yarl import URL
@@ -15,7 +16,9 @@ MAX_URL_CHARS = 8192
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
-_USERINFO = re.compile(r"(?<=//)[^/?#]*@")
+#: Only what stands before the host: `https://h//a@2x.png` is left alone.
+_USERINFO = re.compile(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.\-]*:/*|/+))[^/?#]*@")
+_AUTHORITY = re.compile(r"[^:]*:/*([^/?#]*)")
 
 
 class Origin(NamedTuple):
@@ -37,7 +40,7 @@ class Target(NamedTuple):
 
 def without_userinfo(text: str) -> str:
     """*text* as it may be shown: a name and password before the host are dropped."""
-    return _USERINFO.sub("", text) if "@" in text else text
+    return _USERINFO.sub(r"\1", text) if "@" in text else text
 
 
 def parse_target(text: str) -> Target | Failure:
@@ -49,22 +52,37 @@ def parse_target(text: str) -> Target | Failure:
         return _bad("the URL has no scheme" if text else "the URL is empty")
     if scheme[1].lower() not in ("http", "https"):
         return Failure(ErrorCode.BAD_SCHEME, f"{scheme[1]}: is not fetched, only http and https")
+    # As written: %28 stays %28, since a signature may be over it. What cannot stand in a request
+    # (spaces, other alphabets) is quoted.
+    plain = text.isascii() and _CONTROL.search(text) is None
     try:
-        url = URL(text)
+        if not plain:
+            text.encode()  # a lone surrogate is an error; `URL` would leave it out
+        url = URL(text, encoded=plain)
         host, port = url.host, url.port
     except (ValueError, TypeError) as exc:
-        return _bad(f"the URL cannot be read: {without_userinfo(str(exc))[:200]}")
-    if not host or not port:
-        return _bad(
-            "the URL has no host" if not host else "the port is not one that can be dialled"
-        )
-    if _CONTROL.search(host) or _CONTROL.search(text.partition("://")[2].partition("/")[0]):
+        why = "" if "@" in text else f": {exc}"  # which may quote a password
+        return _bad(f"the URL cannot be read{why}"[:200])
+    if not host:
+        return _bad("the URL has no host")
+    if not port:
+        return _bad("the port is not one that can be dialled")
+    if not plain and (authority := _AUTHORITY.match(text)) and _CONTROL.search(authority[1]):
         return _bad("the host holds a space or a control character")
-    if ":" not in host and any(
-        not label or len(label) > 63 for label in (url.raw_host or "").rstrip(".").split(".")
-    ):
-        return _bad("the host has a label that is empty or longer than 63 characters")
-    return Target(url, Origin(host, port))
+    wrong = _wrong_host(host, url.raw_host or "")
+    return Target(url, Origin(host, port)) if wrong is None else _bad(wrong)
+
+
+@lru_cache(maxsize=4096)
+def _wrong_host(host: str, raw_host: str) -> str | None:
+    """What is wrong with a host name, whose labels count as they are sent (`raw_host`)."""
+    if _CONTROL.search(host):
+        return "the host holds a space or a control character"
+    if ":" in host:
+        return None
+    if any(not label or len(label) > 63 for label in raw_host.removesuffix(".").split(".")):
+        return "the host has a label that is empty or longer than 63 characters"
+    return None
 
 
 def _bad(message: str) -> Failure:

@@ -7,7 +7,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from workers.manifest.inflate import Inflater
 
 __all__ = ["FileSource", "open_below"]
 
-_BLOCK = 256 * 1024
+_BLOCK = 64 * 1024
 _WALK = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -79,7 +79,7 @@ class FileSource:
             os.close(self._fd)
             self._fd = -1
 
-    async def blocks(self) -> AsyncIterator[bytes]:
+    async def blocks(self) -> AsyncGenerator[bytes, None]:
         """The file's bytes from its start, inflated."""
         reading = self._read()
         try:

@@ -10,7 +10,8 @@ from workers.errors import ManifestError, ManifestTooLarge
 __all__ = ["Inflater"]
 
 _MAGIC = b"\x1f\x8b"
-_PIECE = 1024 * 1024
+#: Small enough that a piece of nothing but line breaks does not hold up the event loop.
+_PIECE = 64 * 1024
 
 
 class Inflater:
@@ -24,7 +25,7 @@ class Inflater:
         self._member: zlib._Decompress | None = None  # None: plain bytes
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What *data* inflates to, in pieces of at most 1 MiB where it was compressed.
+        """What *data* inflates to, in pieces of at most 64 KiB where it was compressed.
 
         Raises:
             ManifestTooLarge: beyond the cap.
@@ -40,22 +41,16 @@ class Inflater:
         if self._member is None:
             yield self._counted(data)
             return
-        try:
-            while data:
-                if self._member.eof:
-                    data = data.lstrip(b"\0")  # padding some tools put between or after members
-                    if not data:
-                        return
-                    self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-                piece = self._member.decompress(data, _PIECE)
-                data = (
-                    self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-                )
-                if piece:
-                    yield self._counted(piece)
-        except zlib.error as exc:
-            msg = f"corrupt gzip after {self._total} inflated bytes: {exc}"
-            raise ManifestError(msg) from exc
+        while data:
+            if self._member.eof:
+                data = data.lstrip(b"\0")  # padding some tools put between or after members
+                if not data:
+                    return
+                self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            piece = self._inflated(self._member, data)
+            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
+            if piece:
+                yield self._counted(piece)
 
     def finish(self) -> Iterator[bytes]:
         """What is left at the end. Raises ManifestError where gzip ends in the middle."""
@@ -63,11 +58,18 @@ class Inflater:
             yield self._counted(self._head)
         if self._member is not None:
             # The object may hold output back that the cap on a piece kept from coming out.
-            while piece := self._member.decompress(self._member.unconsumed_tail, _PIECE):
+            while piece := self._inflated(self._member, b""):
                 yield self._counted(piece)
             if not self._member.eof:
                 msg = f"the gzip ends in the middle, after {self._total} inflated bytes"
                 raise ManifestError(msg)
+
+    def _inflated(self, member: zlib._Decompress, data: bytes) -> bytes:
+        try:
+            return member.decompress(data, _PIECE)
+        except zlib.error as exc:
+            msg = f"corrupt gzip after {self._total} inflated bytes: {exc}"
+            raise ManifestError(msg) from exc
 
     def _counted(self, piece: bytes) -> bytes:
         self._total += len(piece)

@@ -56,9 +56,8 @@ class LineCutter:
 
     def _whole(self, piece: bytes) -> bytes | None:
         skipped, self._skipping = self._skipping, False
+        too_long = skipped or len(piece) > self._max  # as `feed` counts: the BOM and a CR with it
         if self._first:
             self._first = False
             piece = piece.removeprefix(_BOM)
-        if skipped or len(piece) > self._max:
-            return None
-        return piece.removesuffix(b"\r")
+        return None if too_long else piece.removesuffix(b"\r")

@@ -4,7 +4,8 @@ with a `problem`, numbered like any other. Blank lines are not rows.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -30,7 +31,7 @@ class Source(Protocol):
 
     name: str  #: as the client named it
 
-    def blocks(self) -> AsyncIterator[bytes]:
+    def blocks(self) -> AsyncGenerator[bytes, None]:
         """The manifest's bytes, inflated, in blocks of any size. Raises ManifestError."""
         ...
 
@@ -89,9 +90,10 @@ class TsvRows:
             if "://" not in cells[0]:
                 return _bad(index, end, "expected id<TAB>url or a URL, found neither", cells[0])
             url_at, id_at = 0, None
-        if url_at >= len(cells):
-            return _bad(index, end, f"no column {url_at + 1} (url): found {len(cells)}", cells[0])
         identity = cells[id_at] if id_at is not None and id_at < len(cells) else ""
+        if url_at >= len(cells):
+            message = f"no column {url_at + 1} (url): found {len(cells)}"
+            return _bad(index, end, message, identity)
         return Row(index, identity or str(index), cells[url_at].strip(" "), end)
 
 
@@ -100,7 +102,7 @@ def _bad(index: int, end: int, message: str, identity: str = "") -> Row:
     return Row(index, identity[:200] or str(index), None, end, problem)
 
 
-async def read_rows(source: Source, *, limit: int | None = None) -> AsyncIterator[Row]:
+async def read_rows(source: Source, *, limit: int | None = None) -> AsyncGenerator[Row, None]:
     """The rows of *source*, as its bytes come; at most *limit* of them.
 
     Raises:
@@ -109,13 +111,14 @@ async def read_rows(source: Source, *, limit: int | None = None) -> AsyncIterato
     cutter, reader = LineCutter(), TsvRows()
     if limit == 0:
         return
-    async for block in source.blocks():
-        for line in cutter.feed(block):
-            row = reader.read(line)
-            if row is not None:
-                yield row
-                if row.index + 1 == limit:
-                    return
+    async with aclosing(source.blocks()) as blocks:
+        async for block in blocks:
+            for line in cutter.feed(block):
+                row = reader.read(line)
+                if row is not None:
+                    yield row
+                    if row.index + 1 == limit:
+                        return
     for line in cutter.finish():
         row = reader.read(line)
         if row is not None:

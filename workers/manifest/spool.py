@@ -12,7 +12,7 @@ import errno
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 from workers.errors import ManifestError, ManifestTooLarge
@@ -20,7 +20,7 @@ from workers.manifest.inflate import Inflater
 
 __all__ = ["Spool", "SpoolFull", "SpoolRoom"]
 
-_BLOCK = 256 * 1024
+_BLOCK = 64 * 1024
 
 
 class SpoolFull(ManifestError):
@@ -55,7 +55,9 @@ class Spool:
         self._room = room
         self._max = max_bytes
         self._hash = hashlib.sha256()
+        self._claimed = 0  # of the room, also by a write that was cancelled
         self._written = 0
+        self._writing: asyncio.Future[None] | None = None
         self._ended = False
         self.error: ManifestError | None = None  #: what ended it early
         self._grown = asyncio.Event()
@@ -80,10 +82,11 @@ class Spool:
         if self._written + len(data) > self._max:
             raise ManifestTooLarge(f"the manifest is larger than {self._max} bytes")
         self._room.take(len(data))
+        self._claimed += len(data)
+        self._writing = asyncio.ensure_future(asyncio.to_thread(self._append, data))
         try:
-            await asyncio.to_thread(self._append, data)
+            await asyncio.shield(self._writing)  # the thread goes on when we are cancelled
         except OSError as exc:
-            self._room.give(len(data))
             if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise SpoolFull(f"cannot spool the upload: {exc.strerror}") from exc
             raise ManifestError(f"cannot spool the upload: {exc.strerror}") from exc
@@ -108,12 +111,16 @@ class Spool:
         self.finish()
 
     def close(self) -> None:
-        """Drop the file and hand its room back. Call once, after reader and writer ended."""
-        self._file.close()
-        self._room.give(self._written)
-        self._written = 0
+        """Drop the file and hand its room back, after reader and writer ended."""
+        if self._writing is not None and not self._writing.done():
+            # A cancelled write: the number of a closed file could be another file's by now.
+            self._writing.add_done_callback(lambda _: self._file.close())
+        else:
+            self._file.close()
+        self._room.give(self._claimed)
+        self._claimed = 0
 
-    async def blocks(self) -> AsyncIterator[bytes]:
+    async def blocks(self) -> AsyncGenerator[bytes, None]:
         """The upload's bytes, inflated if it is a gzip file, as they come."""
         inflater, position = Inflater(self._max), 0
         while True:
@@ -122,6 +129,7 @@ class Spool:
                 position += len(data)
                 for piece in inflater.feed(data):
                     yield piece
+                    await asyncio.sleep(0)  # pieces without rows must not hold up the event loop
             if self._ended and position == self._written:
                 break
             self._grown.clear()

@@ -1,0 +1,181 @@
+"""The real application on a free port of 127.0.0.1, and clients that talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from aiohttp import ClientSession, web
+from multidict import CIMultiDict
+
+from server import keys
+from server.app import create_runner
+from server.settings import ServerSettings
+from tests.asserts import wait_until
+
+__all__ = ["INFO", "TSV", "Answer", "Served", "Talk", "serving"]
+
+INFO = "/api/v1/images_info"
+TSV = {"Content-Type": "text/tab-separated-values"}
+
+
+class Answer(NamedTuple):
+    """An answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    def problem(self, status: int) -> dict[str, Any]:
+        """The problem this is, with every member one must have."""
+        assert self.status == status, self.body
+        assert self.headers["Content-Type"] == "application/problem+json"
+        told: dict[str, Any] = self.json()
+        assert told["status"] == status
+        assert told["request_id"] == self.headers["X-Request-ID"]
+        assert told["type"] == "about:blank"
+        assert told["title"]
+        assert told["detail"]
+        assert told["error"]
+        return told
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The body as NDJSON, which it must say it is."""
+        assert self.status == 200, self.body
+        assert self.headers["Content-Type"] == "application/x-ndjson"
+        assert self.body.endswith(b"\n")
+        return [json.loads(line) for line in self.body.splitlines()]
+
+    def records(self) -> list[dict[str, Any]]:
+        """The lines between `start` and `summary`, which must be there."""
+        start, *records, summary = self.lines()
+        assert start["type"] == "start"
+        assert {record["type"] for record in records} <= {"image"}
+        assert summary["type"] == "summary"
+        return records
+
+    def summary(self) -> dict[str, Any]:
+        """The last line."""
+        last = self.lines()[-1]
+        assert last["type"] == "summary"
+        return last
+
+
+class Talk:
+    """A connection on which every byte is said by the test itself."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def ask(
+        self, path: str = INFO, *, body: bytes | None = b"", length: int | None = None, **named: str
+    ) -> None:
+        """Send a POST: `body` with its length (or the `length` claimed), None: chunks follow."""
+        fields = {"Host": "here", **{name.replace("_", "-"): said for name, said in named.items()}}
+        if body is None:
+            fields["Transfer-Encoding"] = "chunked"
+        else:
+            fields["Content-Length"] = str(len(body) if length is None else length)
+        head = "".join(f"{name}: {said}\r\n" for name, said in fields.items())
+        self.writer.write(f"POST {path} HTTP/1.1\r\n{head}\r\n".encode() + (body or b""))
+        await self.writer.drain()
+
+    async def chunk(self, data: bytes) -> None:
+        """Send one chunk; an empty one is the end of the body."""
+        self.writer.write(b"%x\r\n%s\r\n" % (len(data), data))
+        await self.writer.drain()
+
+    async def head(self) -> tuple[int, Mapping[str, str]]:
+        """Status and header fields of the answer."""
+        said = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        fields = dict(line.split(": ", 1) for line in said[1:-2])
+        return int(said[0].split()[1]), CIMultiDict(fields)
+
+    async def line(self) -> dict[str, Any]:
+        """The next line of a chunked NDJSON answer, its framing passed over."""
+        while True:
+            said = await self.reader.readuntil(b"\n")
+            if said.startswith(b"{"):
+                line: dict[str, Any] = json.loads(said)
+                return line
+
+    async def answer(self) -> Answer:
+        """An answer with a Content-Length, whole."""
+        status, headers = await self.head()
+        return Answer(
+            status, headers, await self.reader.readexactly(int(headers["Content-Length"]))
+        )
+
+    def vanish(self) -> None:
+        """Be gone, with no goodbye."""
+        self.writer.transport.abort()
+
+
+class Served:
+    """A running application and a client of it."""
+
+    def __init__(self, runner: web.AppRunner, session: ClientSession) -> None:
+        self.runner = runner
+        self.session = session
+        self.port: int = runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    @property
+    def app(self) -> web.Application:
+        """The application itself."""
+        return self.runner.app
+
+    @property
+    def settings(self) -> ServerSettings:
+        """What it was made with."""
+        return self.app[keys.SETTINGS]
+
+    async def ask(self, path: str = INFO, *, method: str = "POST", **said: Any) -> Answer:
+        """One request; `json`, `data`, `params` and `headers` as aiohttp's client takes them."""
+        async with self.session.request(method, self.url + path, **said) as response:
+            return Answer(response.status, response.headers, await response.read())
+
+    async def upload(self, data: Any, *, headers: Mapping[str, str] = TSV, **params: str) -> Answer:
+        """POST a manifest as the body."""
+        return await self.ask(data=data, headers={**TSV, **headers}, params=params)
+
+    @asynccontextmanager
+    async def talk(self) -> AsyncIterator[Talk]:
+        """A bare connection, closed without a goodbye."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
+        try:
+            yield Talk(reader, writer)
+        finally:
+            writer.transport.abort()
+
+    async def at_rest(self) -> None:
+        """Wait until nothing is held for anybody: streams, downloads, spools, pool slots."""
+        app, engine = self.app, self.app[keys.ENGINE]
+        spools = self.app[keys.SPOOL_ROOM]
+        await wait_until(lambda: not app[keys.STREAMS])
+        await wait_until(lambda: not engine.turns.busy)
+        await wait_until(lambda: not engine.pool.busy)
+        await wait_until(lambda: spools._free == int(self.settings.max_spool_bytes))
+        hosts = engine.turns._hosts._known.values()
+        assert not [host for host in hosts if host.busy or host.lines]
+
+
+@asynccontextmanager
+async def serving(settings: ServerSettings) -> AsyncIterator[Served]:
+    """The application as `python -m server` runs it, and a client."""
+    runner = create_runner(settings)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with ClientSession(auto_decompress=False) as session:
+            yield Served(runner, session)
+    finally:
+        await runner.cleanup()
