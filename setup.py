@@ -38,6 +38,7 @@ setup(
     package_data={"imaging": ["py.typed"], "workers": ["py.typed"], "server": ["py.typed"]},
     install_requires=[
         "aiohttp>=3.14",
+        "multidict>=7.2",
         "numpy>=2.4",
         "orjson>=3.13",
         "pillow>=13.0",
@@ -45,6 +46,7 @@ setup(
         "pydantic-settings>=2.16",
         "structlog>=26.1",
         "uvloop>=0.23",
+        "yarl>=1.25",
     ],
     extras_require={"test": TEST},
     classifiers=[

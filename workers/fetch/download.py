@@ -7,14 +7,17 @@ then for the file, of which it reads only as much as it must. Every failure is a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import math
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from typing import Any
 
 from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
+from multidict import CIMultiDict
 
 from imaging import header
 from imaging.facts import ErrorCode, Failure, ImageInfo
+from workers.fetch.deadlines import Deadlines, Watched
 from workers.fetch.failures import failure_of, status_failure
 from workers.fetch.lanes import Body, Outcome, Ticket, Verdict
 from workers.fetch.memory import Budget, Reservation
@@ -35,7 +38,7 @@ FURTHER_RANGES = 3
 DRAIN_BYTES = 128 * 1024
 DRAIN_SECONDS = 1.0
 
-_FIRST: dict[str, str] = {hdrs.RANGE: range_header(0, RANGE_BYTES)}
+_FIRST = CIMultiDict({hdrs.RANGE: range_header(0, RANGE_BYTES)})
 
 
 class Downloads:
@@ -45,6 +48,7 @@ class Downloads:
         self._session = session
         self._settings = settings
         self._budget = Budget(int(settings.max_inflight_bytes))
+        self._deadlines = Deadlines(settings.read_timeout)
 
     async def header(self, ticket: Ticket) -> Verdict:
         """An attempt that ends in an ImageInfo or a Failure."""
@@ -55,15 +59,15 @@ class Downloads:
         return await self._attempt(ticket, self._whole_body)
 
     async def _attempt(
-        self, ticket: Ticket, work: Callable[[Ticket, asyncio.Timeout], Awaitable[Outcome]]
+        self, ticket: Ticket, work: Callable[[Ticket, Watched], Coroutine[Any, Any, Outcome]]
     ) -> Verdict:
         fetch = ticket.fetch
         fetch.attempts += 1
         fetch.status = None
         outcome: Outcome
+        watched = Watched(ticket.lane.under_way[ticket], ticket.deadline, ticket.granted)
         try:
-            async with asyncio.timeout_at(ticket.deadline) as clock:
-                outcome = await work(ticket, clock)
+            outcome = await self._deadlines.run(watched, work(ticket, watched))
         except Exception as exc:
             outcome = failure_of(exc, answered=fetch.status is not None)
         else:
@@ -81,12 +85,13 @@ class Downloads:
             wait = None
         return Verdict(outcome, wait, silent)
 
-    async def _facts(self, ticket: Ticket, _clock: asyncio.Timeout) -> ImageInfo | Failure:
+    async def _facts(self, ticket: Ticket, watched: Watched) -> ImageInfo | Failure:
         """Facts from ranges, or from as much of the whole file as it takes."""
         head, pieces = b"", list[tuple[int, bytes]]()
         offset, length, headers = 0, RANGE_BYTES, _FIRST
         for _ in range(1 + FURTHER_RANGES):
-            async with self._get(ticket, headers) as response:
+            response = await self._ask(ticket, watched, headers)
+            try:
                 answer = judge(response.status, response.headers, asked=offset)
                 if answer.kind is Kind.UNRANGED:
                     await self._drain(ticket, response)
@@ -94,8 +99,9 @@ class Downloads:
                 if answer.kind is not Kind.PART:
                     return await self._of_answer(ticket, response, answer)
                 data = await self._part(ticket, response, length)
-                ticket.fetch.size_source = "content_range"
-                validator = strong_validator(response.headers)
+            finally:
+                response.release()
+            ticket.fetch.size_source = "content_range"
             if offset == 0:
                 head = data
             else:
@@ -104,12 +110,15 @@ class Downloads:
             if not isinstance(facts, header.Need):
                 return facts
             offset, length = facts.offset, min(max(facts.length, RANGE_BYTES), MAX_RANGE_BYTES)
-            headers = {hdrs.RANGE: range_header(offset, length)}
-            if validator is not None:
+            headers = CIMultiDict({hdrs.RANGE: range_header(offset, length)})
+            if (validator := strong_validator(response.headers)) is not None:
                 headers[hdrs.IF_RANGE] = validator
-        async with self._get(ticket, {}) as response:
+        response = await self._ask(ticket, watched, None)
+        try:
             answer = judge(response.status, response.headers, asked=None)
             return await self._of_answer(ticket, response, answer)
+        finally:
+            response.release()
 
     async def _of_answer(
         self, ticket: Ticket, response: ClientResponse, answer: Answer
@@ -158,10 +167,11 @@ class Downloads:
         await self._drain(ticket, response)
         return b"".join(chunks)[:length]
 
-    async def _whole_body(self, ticket: Ticket, clock: asyncio.Timeout) -> Body | Failure:
+    async def _whole_body(self, ticket: Ticket, watched: Watched) -> Body | Failure:
         """The whole file, held in memory that was reserved for it."""
         fetch, cap = ticket.fetch, int(self._settings.max_image_bytes)
-        async with self._get(ticket, {}) as response:
+        response = await self._ask(ticket, watched, None)
+        try:
             answer = judge(response.status, response.headers, asked=None)
             if answer.kind is not Kind.WHOLE:
                 await self._drain(ticket, response)
@@ -170,7 +180,7 @@ class Downloads:
             if told is not None and told > cap:
                 return _too_large(cap, told)
             fetch.size_source = "counted" if told is None else "content_length"
-            room = await self._reserve(ticket, clock, cap if told is None else told)
+            room = await self._reserve(ticket, watched, cap if told is None else told)
             try:
                 outcome = await self._hold(ticket, response, cap)
             except BaseException:
@@ -181,6 +191,8 @@ class Downloads:
                 return outcome
             room.shrink(len(outcome))
             return Body(outcome, room)
+        finally:
+            response.release()
 
     async def _hold(self, ticket: Ticket, response: ClientResponse, cap: int) -> bytes | Failure:
         """All bytes of the body; given up as soon as they are seen to be no picture."""
@@ -197,39 +209,38 @@ class Downloads:
         facts = reading.finish()
         return facts if isinstance(facts, Failure) else b"".join(chunks)
 
-    async def _reserve(self, ticket: Ticket, clock: asyncio.Timeout, size: int) -> Reservation:
+    async def _reserve(self, ticket: Ticket, watched: Watched, size: int) -> Reservation:
         """Memory for a body. The deadline judges the host, so it rests while we wait for room."""
         room = self._budget.take(size)
         if room is not None:
             return room
         loop = asyncio.get_running_loop()
         began = loop.time()
-        clock.reschedule(None)
+        watched.deadline = math.inf
         room = await self._budget.wait(size)
         ticket.deadline += loop.time() - began
-        clock.reschedule(ticket.deadline)
+        watched.deadline, watched.heard_at = ticket.deadline, loop.time()
         return room
 
-    @asynccontextmanager
-    async def _get(self, ticket: Ticket, headers: dict[str, str]) -> AsyncIterator[ClientResponse]:
-        """Ask, and note what the answer says of itself. Leaves the connection clean or closed."""
+    async def _ask(
+        self, ticket: Ticket, watched: Watched, headers: CIMultiDict[str] | None
+    ) -> ClientResponse:
+        """Ask, and note what the answer says of itself. The caller releases it, which closes the
+        connection unless the body was read to its end.
+        """
+        watched.response = None
         response = await self._session.get(
-            ticket.target.url,
-            headers=headers,
-            allow_redirects=True,
-            max_redirects=self._settings.max_redirects,
+            ticket.target.url, headers=headers, max_redirects=self._settings.max_redirects
         )
-        try:
-            fetch, said = ticket.fetch, response.headers
-            fetch.status = response.status
-            fetch.content_type = said.get(hdrs.CONTENT_TYPE)
-            fetch.etag = said.get(hdrs.ETAG)
-            fetch.last_modified = said.get(hdrs.LAST_MODIFIED)
-            if response.history:
-                fetch.final_url = without_userinfo(str(response.url))
-            yield response
-        finally:
-            response.release()  # closes the connection unless the body was read to its end
+        watched.response, watched.heard_bytes = response, -1
+        fetch, said = ticket.fetch, response.headers
+        fetch.status = response.status
+        fetch.content_type = said.get(hdrs.CONTENT_TYPE)
+        fetch.etag = said.get(hdrs.ETAG)
+        fetch.last_modified = said.get(hdrs.LAST_MODIFIED)
+        if response.history:
+            fetch.final_url = without_userinfo(str(response.url))
+        return response
 
     async def _drain(self, ticket: Ticket, response: ClientResponse) -> None:
         """Read on a little, so that the connection can serve again; never an error."""

@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import http_exceptions
 
 from imaging.facts import ErrorCode, Failure
+from workers.fetch.deadlines import DownloadTimeout
 from workers.fetch.guard import BLOCKED_ERRNO
 
 __all__ = ["failure_of", "status_failure"]
@@ -80,11 +81,9 @@ def _payload(exc: aiohttp.ClientPayloadError) -> Failure:
 
 
 def _timeout(exc: Exception, answered: bool) -> str:
-    if isinstance(exc, aiohttp.ConnectionTimeoutError):
-        return "no connection in time"
-    if isinstance(exc, aiohttp.SocketTimeoutError):
-        return "the host fell silent" if answered else "the host did not answer"
-    return "not done within the time for one picture"
+    if isinstance(exc, DownloadTimeout):
+        return str(exc)
+    return "the host fell silent" if answered else "no connection in time"
 
 
 def _sentence(code: ErrorCode, exc: Exception) -> str:

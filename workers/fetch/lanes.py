@@ -42,14 +42,26 @@ class Verdict(NamedTuple):
 class Ticket:
     """A row on its way through `fetch`. The deadline starts with the first permit."""
 
-    __slots__ = ("deadline", "fetch", "lane", "retry_after", "row", "started", "target")
+    __slots__ = (
+        "deadline",
+        "fetch",
+        "granted",
+        "host",
+        "lane",
+        "retry_after",
+        "row",
+        "started",
+        "target",
+    )
 
     def __init__(self, lane: Lane, row: Row, target: Target) -> None:
         self.lane = lane
         self.row = row
         self.target = target
         self.fetch = Fetch()
-        self.started = 0.0
+        self.host: Host | None = None  # that granted the permit
+        self.granted = 0.0  # when, by the loop's clock
+        self.started = 0.0  # when first
         self.deadline = 0.0  # 0: not begun
         self.retry_after = 0.0  # seconds the host asked to wait
 

@@ -46,9 +46,8 @@ async def open_session(
             hdrs.ACCEPT: "*/*",
             hdrs.ACCEPT_ENCODING: "identity",
         },
-        timeout=ClientTimeout(
-            total=None, sock_connect=settings.connect_timeout, sock_read=settings.read_timeout
-        ),
+        # Reading is timed by `deadlines`, all downloads with one timer.
+        timeout=ClientTimeout(total=None, sock_connect=settings.connect_timeout),
     )
     try:
         yield session

@@ -69,20 +69,19 @@ def parse_target(text: str) -> Target | Failure:
         return _bad("the port is not one that can be dialled")
     if not plain and (authority := _AUTHORITY.match(text)) and _CONTROL.search(authority[1]):
         return _bad("the host holds a space or a control character")
-    wrong = _wrong_host(host, url.raw_host or "")
-    return Target(url, Origin(host, port)) if wrong is None else _bad(wrong)
+    origin = _origin(host, url.raw_host or "", port)
+    return Target(url, origin) if isinstance(origin, Origin) else origin
 
 
 @lru_cache(maxsize=4096)
-def _wrong_host(host: str, raw_host: str) -> str | None:
-    """What is wrong with a host name, whose labels count as they are sent (`raw_host`)."""
+def _origin(host: str, raw_host: str, port: int) -> Origin | Failure:
+    """The origin, or what is wrong with its name, whose labels count as they are sent."""
     if _CONTROL.search(host):
-        return "the host holds a space or a control character"
-    if ":" in host:
-        return None
-    if any(not label or len(label) > 63 for label in raw_host.removesuffix(".").split(".")):
-        return "the host has a label that is empty or longer than 63 characters"
-    return None
+        return _bad("the host holds a space or a control character")
+    labels = raw_host.removesuffix(".").split(".")
+    if ":" not in host and any(not label or len(label) > 63 for label in labels):
+        return _bad("the host has a label that is empty or longer than 63 characters")
+    return Origin(host, port)
 
 
 def _bad(message: str) -> Failure:

@@ -101,10 +101,12 @@ class Turns:
     def _next(self) -> Ticket | None:
         """The next ticket to work on, its permit granted; tickets of silent hosts end here."""
         while True:
-            lanes = [lane for lane in self._lanes if lane.ready]
-            if not lanes:
+            lane = None
+            for other in self._lanes:
+                if other.ready and (lane is None or other.held < lane.held):
+                    lane = other
+            if lane is None:
                 return None
-            lane = lanes[0] if len(lanes) == 1 else min(lanes, key=lambda lane: lane.held)
             ticket = self._take(lane)
             if ticket is not None:
                 return ticket
@@ -129,6 +131,7 @@ class Turns:
                 lane.ready.append(line)
             else:
                 self._drop(line)
+            ticket.host, ticket.granted = host, now
             if not ticket.deadline:
                 ticket.started = now
                 ticket.deadline = now + lane.timeout
@@ -162,17 +165,20 @@ class Turns:
 
     def _settle(self, ticket: Ticket, verdict: Verdict | None) -> None:
         """Give the permit back and pass the verdict on; None: the work was cancelled."""
-        lane, host = ticket.lane, self._hosts.get(ticket.target.origin)  # known while it is busy
+        lane, host = ticket.lane, ticket.host
+        assert host is not None  # noqa: S101 - it granted the permit
         now = asyncio.get_running_loop().time()
         del lane.under_way[ticket]
         lane.held -= 1
         host.busy -= 1
         if verdict is not None:
             host.heard(silent=verdict.silent, now=now)
-        for line in self._parked.pop(host, ()):
-            line.parked = False
-            line.lane.ready.append(line)
-        self._hosts.tidy(host)
+        if host in self._parked:
+            for line in self._parked.pop(host):
+                line.parked = False
+                line.lane.ready.append(line)
+        if not host.lines:
+            self._hosts.tidy(host)
         if verdict is None:
             return
         ticket.fetch.ms = (now - ticket.started) * 1000
