@@ -4,8 +4,8 @@
     python scripts/picture_host.py --manifest 1000 --base http://127.0.0.1:8800 > images.tsv
 
 Any path answers with a picture, chosen by a hash of path and query (`choose` in
-`picture_host_pictures.py`; the header `X-Picture` says which); a path can also ask for a
-misbehaviour (the list is in `picture_host_misbehaviour.py`). Once it listens, one line of JSON on
+`hosting/pictures.py`; the header `X-Picture` says which); a path can also ask for a
+misbehaviour (the list is in `hosting/misbehaviour.py`). Once it listens, one line of JSON on
 stdout says where. SIGTERM or SIGINT ends it with exit code 0.
 
 `GET /_count` tells what was served so far and `GET /_requests` the last ten thousand requests;
@@ -21,12 +21,11 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import picture_host_answers as answers
-import picture_host_misbehaviour as misbehaviour
-from picture_host_answers import Answer, Framing, Ranges
-from picture_host_connection import Connection, Counts
-from picture_host_pictures import load, make
-from picture_host_requests import Request
+from hosting import answers, misbehaviour
+from hosting.answers import Answer, Framing, Ranges
+from hosting.connection import Connection, Counts
+from hosting.pictures import load, make
+from hosting.requests import Request
 
 
 class Host:

@@ -143,7 +143,7 @@ def test_only_the_pictures_of_a_folder_are_served(host: Running, folder: Path) -
 
 def test_made_pictures_are_the_same_ones_at_every_start() -> None:
     """Without a folder: what the process serves can be foretold by loading the module here."""
-    spec = importlib.util.spec_from_file_location("made", SCRIPTS / "picture_host_pictures.py")
+    spec = importlib.util.spec_from_file_location("made", SCRIPTS / "hosting" / "pictures.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -25,9 +25,9 @@ chooses the picture: `/slow/50/no-range/cat` is the picture of `/cat`, late and 
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qs, unquote
 
-from picture_host_answers import Answer, Asking, Framing, Ranges, plain, serve
-from picture_host_pictures import MADE_AT, Picture, choose, picture
-from picture_host_requests import NonsenseError
+from hosting.answers import Answer, Asking, Framing, Ranges, plain, serve
+from hosting.pictures import MADE_AT, Picture, choose, picture
+from hosting.requests import NonsenseError
 
 EMPTY = picture("empty", b"", "image/jpeg", MADE_AT)
 PAGE = picture("page", b"<!doctype html><title>Not here</title>\n", "text/html", MADE_AT)

@@ -9,9 +9,9 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
-import picture_host_answers as answers
-from picture_host_answers import Answer, Framing
-from picture_host_requests import NonsenseError, Request, body_length, parse
+from hosting import answers
+from hosting.answers import Answer, Framing
+from hosting.requests import NonsenseError, Request, body_length, parse
 
 MAX_HEAD_BYTES = 65_536
 MAX_AHEAD_BYTES = 262_144  # of pipelined requests, before reading waits for answering

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from picture_host_pictures import Picture
-from picture_host_requests import Request, parse_range
+from hosting.pictures import Picture
+from hosting.requests import Request, parse_range
 
 
 class Framing(enum.Enum):
