@@ -1,7 +1,6 @@
-"""The census as its users meet it: `python -m server` as a process, a manifest, NDJSON read back."""
+"""The census as its users meet it: `python -m server`, a manifest, NDJSON read to its end."""
 
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -17,7 +16,6 @@ import psutil
 __all__ = ["Census", "Stream", "open_census", "write_manifest"]
 
 READ_BYTES = 65_536
-READY_SECONDS = 60
 
 
 def write_manifest(folder: Path, host: str, rows: int, name: str = "images.tsv") -> Path:
@@ -105,27 +103,7 @@ def open_census(root: Path, hosts: list[str], connections: int) -> Iterator[Cens
         MAX_CONNECTIONS=str(connections),
         LOG_FORMAT="json",
     )
-    command = [sys.executable, "-m", "server"]
-    log = root / f".log-{connections}"
-    with (
-        log.open("wb") as errors,
-        subprocess.Popen(command, stderr=errors, env=environ, cwd=processes.ROOT) as process,
-        processes.ending(process, 40),
-    ):
-        url = _serving(log, process)
-        census = Census(url, psutil.Process(process.pid))
-        processes.settle(census.process)
-        yield census
-
-
-def _serving(log: Path, process: subprocess.Popen[bytes]) -> str:
-    """The address the server says it serves on."""
-    deadline = time.monotonic() + READY_SECONDS
-    said = b""
-    while time.monotonic() < deadline and process.poll() is None:
-        said = log.read_bytes()
-        for line in said.splitlines():
-            if b'"serving"' in line:
-                return str(json.loads(line)["url"])
-        time.sleep(0.05)
-    raise SystemExit(f"bench: the server did not start:\n{said.decode(errors='replace')}")
+    command, log = [sys.executable, "-m", "server"], root / f".log-{connections}"
+    with processes.running(command, log=log, env=environ) as (process, url):
+        processes.settle(process)
+        yield Census(url, process)

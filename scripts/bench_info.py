@@ -50,7 +50,7 @@ def measure(options: argparse.Namespace) -> int:
             for run in _turn(turn, places, servers, options):
                 runs.append(run)
                 print(f"bench: {run.told()}", file=sys.stderr, flush=True)
-    facts = _machine(options, places[0].host.pictures)
+    facts = _machine(options)
     aims = report.aims(runs)
     print(report.text(facts, runs, aims))
     if options.json:
@@ -133,7 +133,7 @@ def _told(
     )
 
 
-def _machine(options: argparse.Namespace, pictures: int) -> dict[str, str | int]:
+def _machine(options: argparse.Namespace) -> dict[str, str | int]:
     """What the figures depend on, besides the code."""
     names = ("imagecensus", "aiohttp", "uvloop", "orjson", "pillow", "requests")
     return {
@@ -142,7 +142,7 @@ def _machine(options: argparse.Namespace, pictures: int) -> dict[str, str | int]
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": platform.python_version(),
         **{name: version(name) for name in names},
-        "pictures": f"{pictures} {'of a folder' if options.folder else 'made'}",
+        "pictures": "of a folder" if options.folder else "made",
         "rows": options.rows,
         "turns": options.runs,
     }

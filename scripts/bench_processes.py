@@ -6,18 +6,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
 
-__all__ = ["ROOT", "PictureHost", "answer_of", "cpu_seconds", "environment", "picture_host", "rss"]
+__all__ = [
+    "PictureHost",
+    "answer_of",
+    "cpu_seconds",
+    "environment",
+    "picture_host",
+    "rss",
+    "running",
+    "settle",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = ROOT / "scripts"
+STOP_SECONDS = 40.0
 
 
 def environment(**census: str) -> dict[str, str]:
@@ -54,39 +64,51 @@ def answer_of(program: str, *arguments: object) -> dict[str, float]:
 
 
 @contextmanager
-def ending(process: subprocess.Popen[Any], seconds: float = 10) -> Iterator[None]:
-    """End a process with SIGTERM, and with SIGKILL if that does not help."""
+def running(
+    command: Sequence[str], *, log: Path | None = None, env: dict[str, str] | None = None
+) -> Iterator[tuple[psutil.Process, str]]:
+    """A program of ours and the address it says when it is ready; it is ended on the way out."""
+    with ExitStack() as stack:
+        errors = stack.enter_context(log.open("wb")) if log else None
+        process = stack.enter_context(
+            subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, env=env, cwd=ROOT)
+        )
+        stack.callback(_end, process)
+        assert process.stdout is not None  # noqa: S101 - it was asked for
+        said = process.stdout.readline()
+        if not said:
+            if log:
+                print(log.read_text(errors="replace"), file=sys.stderr)
+            raise SystemExit(f"bench: it did not start: {' '.join(command)}")
+        yield psutil.Process(process.pid), json.loads(said)["url"]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
     try:
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 class PictureHost(NamedTuple):
     """A picture host in a process of its own."""
 
     url: str
-    pictures: int
-    process: psutil.Process
 
     def bytes_served(self) -> int:
         """Of bodies, since the last `reset`."""
-        return int(self._ask("GET", "/_count")["bytes"])
+        return self._ask("GET", "/_count")["bytes"]
 
     def reset(self) -> None:
         """Start counting afresh."""
         self._ask("POST", "/_reset")
 
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
+    def _ask(self, method: str, path: str) -> dict[str, int]:
         connection = HTTPConnection(urlsplit(self.url).netloc, timeout=10)
         try:
             connection.request(method, path)
-            said: dict[str, Any] = json.loads(connection.getresponse().read())
+            said: dict[str, int] = json.loads(connection.getresponse().read())
             return said
         finally:
             connection.close()
@@ -95,19 +117,11 @@ class PictureHost(NamedTuple):
 @contextmanager
 def picture_host(folder: Path | None, latency_ms: float) -> Iterator[PictureHost]:
     """Serve the pictures of *folder*, or made ones, each *latency_ms* late."""
-    options: Sequence[str] = ["--folder", str(folder)] if folder else []
-    command = [sys.executable, str(SCRIPTS / "picture_host.py"), *options]
-    command += ["--latency-ms", str(latency_ms)]
-    with (
-        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
-        ending(process),
-    ):
-        assert process.stdout is not None  # noqa: S101 - it was asked for
-        said = process.stdout.readline()
-        if not said:
-            raise SystemExit("bench: the picture host did not start")
-        ready = json.loads(said)
-        yield PictureHost(ready["url"], ready["pictures"], psutil.Process(process.pid))
+    command = [sys.executable, str(SCRIPTS / "picture_host.py"), "--latency-ms", str(latency_ms)]
+    if folder:
+        command += ["--folder", str(folder.resolve())]
+    with running(command) as (_, url):
+        yield PictureHost(url)
 
 
 def settle(process: psutil.Process, *, share: float = 0.02, seconds: float = 10) -> None:

@@ -42,16 +42,16 @@ class Cost(NamedTuple):
 async def _census(manifest: Path, connections: int, around: Around) -> int:
     """All rows through the pipeline to their lines; returns how many there were."""
     from workers.engine import open_engine
-    from workers.fetch.guard import parse_network
     from workers.manifest.files import FileSource
     from workers.manifest.rows import read_rows
     from workers.options import InfoOptions
     from workers.pipeline import inspect_rows
-    from workers.settings import WorkSettings
+    from workers.settings import WorkSettings, read_settings
 
-    settings = WorkSettings(
-        allow_networks=(parse_network("127.0.0.1/32"),),
-        trusted_hosts=frozenset({"127.0.0.1"}),
+    settings = read_settings(
+        WorkSettings,
+        allow_networks="127.0.0.1/32",
+        trusted_hosts="127.0.0.1",
         max_connections=connections,
         pool_slots=1,
     )
@@ -107,8 +107,8 @@ def _profile(loop: Loop, manifest: Path, connections: int) -> Costs:
     rows = _run(loop, manifest, connections, around)
     costs = Costs()
     for entry in profile.getstats():
-        name, known = _name(entry.code), Cost()
-        known = costs.get(name, known)
+        name = _name(entry.code)
+        known = costs.get(name, Cost())
         us = 1e6 * entry.inlinetime / rows
         costs[name] = Cost(known.calls + entry.callcount / rows, known.us + us)
     return costs
@@ -118,13 +118,14 @@ def _name(code: CodeType | str) -> str:
     if isinstance(code, str):
         return code.strip("<>")
     path = Path(code.co_filename)
-    return f"{path.parent.name}/{path.name}:{code.co_firstlineno} {code.co_qualname}"
+    name = code.co_qualname.rpartition("<locals>.")[2]
+    return f"{path.parent.name}/{path.name}:{code.co_firstlineno} {name}"
 
 
 def _median(turns: list[Costs]) -> Costs:
     """Of each function, the turn in the middle."""
     names = {name for costs in turns for name in costs}
-    of = {name: sorted((costs.get(name, Cost()) for costs in turns)) for name in names}
+    of = {name: sorted(costs.get(name, Cost()) for costs in turns) for name in names}
     return {name: costs[len(costs) // 2] for name, costs in of.items()}
 
 

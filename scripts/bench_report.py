@@ -94,45 +94,51 @@ class Aim:
 
 
 #: Of the bare loop's, by latency in ms.
-_RATE = {0: 0.7, 50: 0.8}
+_RATE: dict[float, float] = {0: 0.7, 50: 0.8}
 _CPU = 1.4
 #: Times the predecessor's, by latency in ms and connections.
-_SPEED_UP = {(50, 64): 55, (50, 256): 150}
+_SPEED_UP: dict[tuple[float, int], float] = {(50, 64): 55, (50, 256): 150}
 _KILOBYTES = 20
-_FIRST_LINE_MS = 100
+_FIRST_MS: dict[float, float] = {50: 100}
 
 
 def aims(runs: Sequence[Run]) -> list[Aim]:
     """Compare the census with the others, for each latency and number of connections."""
     found = []
-    places = dict.fromkeys((run.latency_ms, run.connections) for run in runs if run.who == CENSUS)
-    for latency, connections in places:
-        here = [run for run in runs if run.latency_ms == latency]
-        census, bare = (
-            [run for run in here if (run.who, run.connections) == (who, connections)]
-            for who in (CENSUS, BARE)
-        )
-        before = [run for run in here if run.who == PREDECESSOR]
-
-        def aim(
-            name: str,
-            values: Sequence[float],
-            wanted: float | None,
-            *,
-            at_most: bool = False,
-            place: tuple[float, int] = (latency, connections),
-        ) -> None:
-            found.append(Aim(name, *place, Spread.of(values), wanted, at_most))
-
-        aim("CPU an image, of the bare loop's", _ratios(census, bare, _cost), _CPU, at_most=True)
-        aim("images/s, of the bare loop's", _ratios(census, bare, _rate), _RATE.get(int(latency)))
-        speed_up = _SPEED_UP.get((int(latency), connections))
-        aim("images/s, times the predecessor's", _ratios(census, before, _rate), speed_up)
-        aim("kB received an image", [run.weight for run in census], _KILOBYTES, at_most=True)
-        if latency == 50:
-            firsts = [run.first_ms or 0.0 for run in census]
-            aim("ms to the first record", firsts, _FIRST_LINE_MS, at_most=True)
+    for place in dict.fromkeys((run.latency_ms, run.connections) for run in runs):
+        latency, connections = place
+        here = [run for run in runs if (run.latency_ms, run.connections) == place]
+        census = [run for run in here if run.who == CENSUS]
+        if census:
+            bare = [run for run in here if run.who == BARE]
+            before = [r for r in runs if (r.who, r.latency_ms) == (PREDECESSOR, latency)]
+            found += _aims_here(latency, connections, census, bare, before)
     return found
+
+
+def _aims_here(
+    latency: float, connections: int, census: list[Run], bare: list[Run], before: list[Run]
+) -> list[Aim]:
+    times = _SPEED_UP.get((latency, connections))
+    firsts = [run.first_ms or 0.0 for run in census]
+    found = [
+        _Figure("CPU an image / bare loop's", _ratios(census, bare, _cost), _CPU, at_most=True),
+        _Figure("images/s / bare loop's", _ratios(census, bare, _rate), _RATE.get(latency)),
+        _Figure("images/s / predecessor's", _ratios(census, before, _rate), times),
+        _Figure("kB received an image", [run.weight for run in census], _KILOBYTES, at_most=True),
+        _Figure("ms to the first record", firsts, _FIRST_MS.get(latency), at_most=True),
+    ]
+    return [
+        Aim(each.name, latency, connections, Spread.of(each.values), each.wanted, each.at_most)
+        for each in found
+    ]
+
+
+class _Figure(NamedTuple):
+    name: str
+    values: list[float]
+    wanted: float | None
+    at_most: bool = False
 
 
 def _rate(run: Run) -> float:
@@ -151,7 +157,7 @@ def _ratios(ours: list[Run], theirs: list[Run], figure: Callable[[Run], float]) 
 
 def text(facts: Mapping[str, object], runs: Sequence[Run], found: Sequence[Aim]) -> str:
     """The whole report, for people."""
-    lines = [", ".join(f"{name} {fact}" for name, fact in facts.items()), ""]
+    lines = [", ".join(f"{name} {fact}" for name, fact in facts.items())]
     lines += ["median [least..most] of the turns; kB are 1,000 bytes", ""]
     row = "{:>7} {:>5} {:12} {:>22} {:>20} {:>7} {:>8} {:>15} {:>9}"
     heads = ("latency", "conn", "who", "images/s", "CPU-s/1000", "kB/img", "start ms")
@@ -170,6 +176,7 @@ def text(facts: Mapping[str, object], runs: Sequence[Run], found: Sequence[Aim])
         lines.append(row.format(*cells).rstrip())
     lines += ["", "RSS: the server's own process / with all it started", ""]
     lines += [_told(aim) for aim in found]
+    lines.append("")
     lost = sum(run.lost for run in runs)
     odd = [run for run in runs if run.served is not None and run.served != run.bytes]
     if odd:

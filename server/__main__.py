@@ -35,14 +35,15 @@ async def _serve(settings: ServerSettings) -> None:
         host, port = runner.addresses[0][:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         logger.info("serving", extra={"action": "serving", "url": url, "port": port})
-        # One line for whoever started this, who may have asked for any free port.
-        print(json.dumps({"ready": True, "url": url}), flush=True)  # noqa: T201
         if settings.open:
             logger.warning("open to whoever can reach it", extra={"action": "open"})
+        # One line for whoever started this, who may have asked for any free port.
+        print(json.dumps({"ready": True, "url": url}), flush=True)  # noqa: T201
         await stop.wait()
         logger.info("stopping", extra={"action": "stopping"})
     finally:
         await runner.cleanup()
+    logger.info("stopped", extra={"action": "stopped"})
 
 
 def main() -> int:

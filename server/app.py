@@ -14,6 +14,9 @@ from workers.manifest.spool import SpoolRoom
 
 __all__ = ["create_app", "create_runner"]
 
+#: So long an unwanted body is read on behind its answer: a close would lose the answer with it.
+LINGER_SECONDS = 2.0
+
 
 def create_runner(
     settings: ServerSettings, *, resolver: AbstractResolver | None = None
@@ -24,6 +27,7 @@ def create_runner(
         handler_cancellation=True,
         auto_decompress=False,
         access_log=None,
+        lingering_time=LINGER_SECONDS,
         shutdown_timeout=settings.shutdown_grace,
     )
 

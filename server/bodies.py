@@ -19,8 +19,6 @@ __all__ = ["Body"]
 
 #: No byte for so long, and the body is given up.
 STALLED_SECONDS = 30.0
-#: While shutting down, a client that still sends has so long to read what it was told.
-LINGER_SECONDS = 1.0
 
 _GZIP = b"\x1f\x8b"
 
@@ -55,28 +53,17 @@ class Body:
                     raise self._too_large()
                 yield data
             return
-        head: bytes | None = b""
-        while data := await self._next():
-            if head is not None:
-                head += data
-                if not head.startswith(_GZIP[: len(head)]):
-                    raise ManifestError("Content-Encoding says gzip, the body is something else")
-                if len(head) < len(_GZIP):
-                    continue
-                data, head = head, None
-            for piece in self._inflater.feed(data):
+        head = await self._next()
+        while head and len(head) < len(_GZIP) and (data := await self._next()):
+            head += data
+        if head and not head.startswith(_GZIP):
+            raise ManifestError("Content-Encoding says gzip, the body is something else")
+        while head:
+            for piece in self._inflater.feed(head):
                 yield piece
+            head = await self._next()
         for piece in self._inflater.finish():
             yield piece
-
-    async def leave(self) -> None:
-        """Give up a body that still comes, now: nobody waits for it at the end of the server."""
-        try:
-            async with asyncio.timeout(LINGER_SECONDS):
-                while await self._request.content.readany():
-                    pass
-        except (TimeoutError, ConnectionError, web.RequestPayloadError):
-            self._request.protocol.force_close()
 
     async def _next(self) -> bytes:
         """The next bytes; none at the end."""

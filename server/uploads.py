@@ -46,8 +46,6 @@ async def receive(request: web.Request) -> AsyncIterator[Spool]:
         # The rows may end before the upload does (`limit`), and a client that sends everything
         # before it reads must be able to.
         await asyncio.wait({receiving})
-        if app[keys.STREAMS].draining:
-            await body.leave()
     finally:
         receiving.cancel()
         await asyncio.gather(receiving, return_exceptions=True)

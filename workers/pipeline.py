@@ -12,6 +12,7 @@ everything behind it, and memory does not depend on the number of rows.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -26,9 +27,12 @@ from workers.manifest.rows import Row
 from workers.options import InfoOptions
 from workers.outbox import Outbox
 from workers.pool import child
+from workers.pool.slot import Slot
 from workers.records import Record
 
 __all__ = ["Inspection", "inspect_rows"]
+
+logger = logging.getLogger(__name__)
 
 #: Rows in the window, for each connection there may be.
 WINDOW_PER_CONNECTION = 4
@@ -116,8 +120,6 @@ class Inspection:
         outbox, turns = self._outbox, self._engine.turns
         try:
             async for row in self._rows:
-                if outbox.full:
-                    await outbox.room()
                 outbox.admit(row.index)
                 target = row.problem or parse_target(row.url or "")
                 if isinstance(target, Failure):
@@ -125,6 +127,8 @@ class Inspection:
                     outbox.put(Record(row.index, row.id, shown, target))
                 else:
                     turns.add(Ticket(self._lane, row, target))
+                if outbox.full:  # before the next row is read
+                    await outbox.room()
         except Exception as exc:  # told to whoever takes the records, behind the last of them
             outbox.end(exc)
         else:
@@ -146,17 +150,14 @@ class Inspection:
 
     async def _decode(self) -> None:
         """Take a slot, then what waits for it: so chunks grow only while the pool is busy."""
-        pool, options = self._engine.pool, self._options
+        pool = self._engine.pool
         while True:
             await self._bodies_came.wait()
             async with pool.slot() as slot:
                 chunk = self._chunk(pool.size)
                 if not chunk:
                     continue
-                data = [body.data for _, body in chunk]
-                results = await slot.run(
-                    child.examine_item, data, self._engine.limits, options.thumbnail
-                )
+                results = await self._examined(slot, [body.data for _, body in chunk])
             for (ticket, body), result in zip(chunk, results, strict=True):
                 del self._decoding[ticket]
                 body.room.release()
@@ -164,6 +165,14 @@ class Inspection:
                     self._finish(ticket, result.info, result.thumbnail)
                 else:
                     self._finish(ticket, result)
+
+    async def _examined(self, slot: Slot, data: list[bytes]) -> list[Examined | Failure]:
+        limits, thumbnail = self._engine.limits, self._options.thumbnail
+        try:
+            return await slot.run(child.examine_item, data, limits, thumbnail)
+        except Exception:  # no child starts, say: their rows have an answer all the same
+            logger.exception("a chunk was not decoded", extra={"action": "decode_failed"})
+            return [Failure(ErrorCode.INTERNAL, "no process to decode it")] * len(data)
 
     def _chunk(self, slots: int) -> list[tuple[Ticket, Body]]:
         """The next bodies, an even share of those waiting, within the bounds of a chunk."""

@@ -27,8 +27,12 @@ def encode_line(line: dict[str, Any]) -> bytes:
     try:
         return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
-        # Lone surrogates and integers beyond 64 bits: the standard library writes them escaped.
-        return json.dumps(line, separators=(",", ":"), default=str).encode() + b"\n"
+        return _escaped(line) + b"\n"
+
+
+def _escaped(value: object) -> bytes:
+    """JSON by the standard library, for lone surrogates and integers beyond 64 bits."""
+    return json.dumps(value, separators=(",", ":"), default=str).encode()
 
 
 @dataclass(slots=True)
@@ -137,7 +141,11 @@ class Record:
                 "image_dimension": self.outcome.image_dimension,
                 "image_format": self.outcome.image_format,
             }
-        return orjson.dumps(self.id) + b":" + encode_line(pair).rstrip(b"\n")
+        try:
+            key = orjson.dumps(self.id)
+        except TypeError:
+            key = _escaped(self.id)
+        return key + b":" + encode_line(pair).rstrip(b"\n")
 
 
 @dataclass(slots=True)

@@ -13,14 +13,16 @@ import pytest_asyncio
 from server.settings import ServerSettings
 from tests.picture_hosts import PictureHost
 from tests.server.serving import Served, serving
+from workers.settings import read_settings
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """A server for the whole session."""
-    settings = ServerSettings(
+    settings = read_settings(
+        ServerSettings,
         data_root=tmp_path_factory.mktemp("data"),
-        allow_networks="127.0.0.0/8",  # type: ignore[arg-type] # as the environment writes it
+        allow_networks="127.0.0.0/8",
         max_connections=16,
         pool_slots=1,
     )

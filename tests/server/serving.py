@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -143,18 +144,36 @@ class Served:
         async with self.session.request(method, self.url + path, **said) as response:
             return Answer(response.status, response.headers, await response.read())
 
-    async def upload(self, data: Any, *, headers: Mapping[str, str] = TSV, **params: str) -> Answer:
-        """POST a manifest as the body."""
+    async def upload(
+        self,
+        data: Any,
+        *,
+        headers: Mapping[str, str] = TSV,
+        params: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """POST a manifest as the body, its options in the query."""
         return await self.ask(data=data, headers={**TSV, **headers}, params=params)
 
     @asynccontextmanager
-    async def talk(self) -> AsyncIterator[Talk]:
-        """A bare connection, closed without a goodbye."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
+    async def talk(self, *, narrow: bool = False) -> AsyncIterator[Talk]:
+        """A bare connection, closed without a goodbye; a *narrow* one holds little unread."""
+        plug = socket.socket()
+        if narrow:
+            plug.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        plug.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(plug, ("127.0.0.1", self.port))
+        limit = 1 << (15 if narrow else 22)
+        reader, writer = await asyncio.open_connection(sock=plug, limit=limit)
         try:
             yield Talk(reader, writer)
         finally:
             writer.transport.abort()
+
+    async def stuck(self) -> None:
+        """Wait until a client does not read what is written to it."""
+        server = self.runner.server
+        assert server is not None
+        await wait_until(lambda: any(connection._paused for connection in server.connections))
 
     async def at_rest(self) -> None:
         """Wait until nothing is held for anybody: streams, downloads, spools, pool slots."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import random
 from pathlib import Path
 
 import pytest
@@ -63,12 +64,13 @@ async def test_an_empty_manifest_has_no_rows(served: Served, data_root: Path) ->
 
 async def test_a_corrupt_manifest_ends_incomplete(served: Served, data_root: Path) -> None:
     """The rows before the damage are answered, and the summary says what happened."""
-    lines = b"".join(b"%d\tfoo%s\n" % (row, os.urandom(20).hex().encode()) for row in range(9000))
+    dice = random.Random(0)
+    lines = b"".join(b"foo%s\n" % dice.randbytes(40).hex().encode() for _ in range(3000))
     (data_root / "cut.tsv.gz").write_bytes(gzip.compress(lines)[:-2000])
 
     answer = await served.ask(json={"filepath": "cut.tsv.gz"})
 
-    assert 0 < len(answer.records()) < 9000
+    assert 0 < len(answer.records()) < 3000
     assert answer.summary()["rows"] == len(answer.records())
     assert answer.summary()["complete"] is False
     assert answer.summary()["reason"].startswith("failed: the gzip ends in the middle")

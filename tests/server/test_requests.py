@@ -103,7 +103,7 @@ async def test_a_wrong_option_in_the_query_is_named(served: Served, name: str, v
     if name == "depth" and value == "1":
         value = "full,header"
 
-    told = (await served.upload(b"", **{name: value})).problem(422)
+    told = (await served.upload(b"", params={name: value})).problem(422)
 
     assert [error["field"] for error in told["errors"]] == [name]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
-import os
-from collections.abc import Awaitable, Callable
+import random
+import re
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,7 +28,15 @@ KIND = TSV["Content-Type"]
 
 def noise(rows: int) -> bytes:
     """Rows that fail at once and hardly compress."""
-    return b"".join(b"%d\tfoo%s\n" % (row, os.urandom(40).hex().encode()) for row in range(rows))
+    dice = random.Random(rows)
+    return b"".join(b"foo%s\n" % dice.randbytes(40).hex().encode() for _ in range(rows))
+
+
+def open_files() -> Iterator[str]:
+    """What the descriptors of this process lead to."""
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own
+            yield str(descriptor.readlink())
 
 
 @pytest.mark.parametrize("coding", ["", "identity", "gzip", "x-gzip", "GZIP"])
@@ -40,7 +50,7 @@ async def test_the_body_is_the_manifest(served: Served, coding: str, packed: boo
     sent = gzip.compress(manifest) if "gzip" in coding.lower() else manifest
     headers = {"Content-Encoding": coding} if coding else {}
 
-    answer = await served.upload(sent, headers=headers, ordered="true")
+    answer = await served.upload(sent, headers=headers, params={"ordered": "true"})
 
     assert [record["id"] for record in answer.records()] == ["a", "b"]
     assert answer.lines()[0]["manifest"] == "upload"
@@ -66,7 +76,9 @@ async def test_an_empty_manifest_has_no_rows(served: Served, body: bytes) -> Non
 
 async def test_options_of_a_manifest_stand_in_the_query(served: Served, host: PictureHost) -> None:
     """`?limit=1` does what `"limit": 1` does; a limited run does not know the hash of all."""
-    answer = await served.upload(f"{host}/a\n{host}/b\n".encode(), limit="1", timeout="2.5")
+    answer = await served.upload(
+        f"{host}/a\n{host}/b\n".encode(), params={"limit": "1", "timeout": "2.5"}
+    )
 
     assert len(answer.records()) == 1
     assert answer.lines()[0]["options"]["timeout"] == 2.5
@@ -153,13 +165,13 @@ async def test_gzip_that_breaks_in_a_long_upload_ends_it_incomplete(
         assert (await talk.head())[0] == 200
         assert (await talk.line())["type"] == "start"
         assert (await talk.line())["type"] == "image"
-        await talk.chunk(b"\0" * 200_000)
+        await talk.chunk(b"\xff" * 200_000)
         await talk.chunk(b"")
         while (line := await talk.line())["type"] == "image":
             pass
         assert line["type"] == "summary"
         assert line["complete"] is False
-        assert line["reason"].startswith("failed: corrupt gzip after ")
+        assert re.match("failed: .* gzip .*after [0-9]+ inflated bytes", line["reason"])
         assert line["rows"] > 1
 
 
@@ -225,16 +237,15 @@ async def test_an_upload_that_stalls_ends_incomplete(
 
 async def test_a_spool_has_no_name(served: Served, host: PictureHost, data_root: Path) -> None:
     """While an upload is open there is no file to find; its descriptor goes with the stream."""
-    spools = str(data_root / ".uploads")
+    spools = data_root / ".uploads"
 
     def held() -> int:
-        links = (os.readlink(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd"))
-        return sum(link.startswith(spools) for link in links)
+        return sum(opened.startswith(str(spools)) for opened in open_files())
 
     async with served.talk() as talk:
         await talk.ask(body=f"{host}/silent/\n".encode(), Content_Type=KIND)
         assert (await talk.head())[0] == 200
-        assert os.listdir(spools) == []
+        assert list(spools.iterdir()) == []
         assert held() == 1
     await wait_until(lambda: held() == 0)
 

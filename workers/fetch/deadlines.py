@@ -73,8 +73,8 @@ class Deadlines:
     def _over(self, watched: Watched, now: float) -> str | None:
         """Why the time is over, if it is."""
         response = watched.response
-        if response is not None and response.content.total_raw_bytes != watched.heard_bytes:
-            watched.heard_bytes = response.content.total_raw_bytes
+        if response is not None and response.content.total_bytes != watched.heard_bytes:
+            watched.heard_bytes = response.content.total_bytes
             watched.heard_at = now
         if now >= watched.deadline:
             return "not done within the time for one picture"

@@ -64,6 +64,7 @@ class Downloads:
         fetch = ticket.fetch
         fetch.attempts += 1
         fetch.status = None
+        ticket.retry_after = 0.0
         outcome: Outcome
         watched = Watched(ticket.lane.under_way[ticket], ticket.deadline, ticket.granted)
         try:
@@ -228,9 +229,12 @@ class Downloads:
         """Ask, and note what the answer says of itself. The caller releases it, which closes the
         connection unless the body was read to its end.
         """
-        watched.response = None
+        if watched.response is not None:  # a further question: the last answer was heard until now
+            watched.response, watched.heard_at = None, asyncio.get_running_loop().time()
         response = await self._session.get(
-            ticket.target.url, headers=headers, max_redirects=self._settings.max_redirects
+            ticket.target.url,
+            headers=headers,
+            max_redirects=self._settings.max_redirects + 1,  # it raises at the last; 0: never
         )
         watched.response, watched.heard_bytes = response, -1
         fetch, said = ticket.fetch, response.headers
@@ -238,14 +242,14 @@ class Downloads:
         fetch.content_type = said.get(hdrs.CONTENT_TYPE)
         fetch.etag = said.get(hdrs.ETAG)
         fetch.last_modified = said.get(hdrs.LAST_MODIFIED)
-        if response.history:
+        if response.history and response.history[-1] is not response:  # one without Location is
             fetch.final_url = without_userinfo(str(response.url))
         return response
 
     async def _drain(self, ticket: Ticket, response: ClientResponse) -> None:
         """Read on a little, so that the connection can serve again; never an error."""
         told, count = response.content_length, 0
-        if told is not None and told - response.content.total_raw_bytes > DRAIN_BYTES:
+        if told is not None and told - response.content.total_bytes > DRAIN_BYTES:
             return
         try:
             async with asyncio.timeout(DRAIN_SECONDS):

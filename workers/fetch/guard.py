@@ -12,11 +12,14 @@ Ranges are IANA's special-purpose registries (RFC 6890 and updates); the standar
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 __all__ = ["BLOCKED_ERRNO", "BlockedAddress", "Network", "forbidden", "parse_network"]
+
+_BRACKETED = re.compile(r"\[(.*)\](?::(.*))?")
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -54,9 +57,8 @@ def parse_network(text: str) -> Network:
         ValueError: naming the text.
     """
     cidr, port = text, ""
-    if text.startswith("["):
-        cidr, _, port = text[1:].partition("]")
-        port = port.removeprefix(":")
+    if bracketed := _BRACKETED.fullmatch(text):
+        cidr, port = bracketed[1], bracketed[2] or ""
     elif text.count(":") == 1:
         cidr, _, port = text.partition(":")
     try:

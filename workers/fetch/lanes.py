@@ -34,7 +34,7 @@ Outcome = ImageInfo | Body | Failure
 class Verdict(NamedTuple):
     """What one attempt came to."""
 
-    outcome: Outcome  #: of no meaning where `again` is set
+    outcome: Outcome  #: where `again` is set, only if no permit comes in time for it
     again: float | None = None  #: seconds until the next attempt; None: this is the end
     silent: bool = False  #: the host did not answer at all in its time
 
@@ -48,11 +48,14 @@ class Ticket:
         "granted",
         "host",
         "lane",
+        "last",
         "retry_after",
         "row",
         "started",
         "target",
     )
+
+    last: Outcome  # of the attempt before, once there was one
 
     def __init__(self, lane: Lane, row: Row, target: Target) -> None:
         self.lane = lane

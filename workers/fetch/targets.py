@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import NamedTuple
 
 from yarl import URL
@@ -18,6 +19,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 #: Only what stands before the host: `https://h//a@2x.png` is left alone.
 _USERINFO = re.compile(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.\-]*:/*|/+))[^/?#]*@")
+#: What a name may consist of by RFC 3986, as it is sent.
+_REG_NAME = re.compile(r"[A-Za-z0-9._~!$&'()*+,;=%-]+")
 _AUTHORITY = re.compile(r"[^:]*:/*([^/?#]*)")
 
 
@@ -76,10 +79,15 @@ def parse_target(text: str) -> Target | Failure:
 @lru_cache(maxsize=4096)
 def _origin(host: str, raw_host: str, port: int) -> Origin | Failure:
     """The origin, or what is wrong with its name, whose labels count as they are sent."""
-    if _CONTROL.search(host):
-        return _bad("the host holds a space or a control character")
-    labels = raw_host.removesuffix(".").split(".")
-    if ":" not in host and any(not label or len(label) > 63 for label in labels):
+    if ":" in raw_host:
+        try:
+            ip_address(raw_host)
+        except ValueError:
+            return _bad("the host is not an IPv6 address")
+        return Origin(host, port)
+    if not _REG_NAME.fullmatch(raw_host):
+        return _bad("the host holds a space, a control character or another that no name has")
+    if any(not label or len(label) > 63 for label in raw_host.removesuffix(".").split(".")):
         return _bad("the host has a label that is empty or longer than 63 characters")
     return Origin(host, port)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from imaging.facts import ErrorCode, Failure
 from workers.fetch.hosts import Host, Hosts
@@ -90,10 +91,12 @@ class Turns:
             task = asyncio.create_task(self._work(ticket))
             ticket.lane.under_way[ticket] = task
             self._tasks.add(task)
-            task.add_done_callback(self._ended)
+            task.add_done_callback(partial(self._ended, ticket))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, first: Ticket, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        if first.lane.under_way.get(first) is task:  # cancelled before its first step
+            self._settle(first, None)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("a fetching task failed", exc_info=error, extra={"action": "fetch_bug"})
         self._pump()
@@ -122,6 +125,9 @@ class Turns:
                 self._parked.setdefault(host, []).append(line)
                 return None
             ticket = line.tickets.popleft()
+            if ticket.deadline and now >= ticket.deadline:  # no permit came in time to try again
+                lane.done(ticket, ticket.last)
+                continue
             if host.refuses(now):
                 lane.done(ticket, host.silence())
                 continue
@@ -186,6 +192,7 @@ class Turns:
             lane.done(ticket, verdict.outcome)
         else:
             # No permit is held while resting; afterwards it goes before the host's other rows.
+            ticket.last = verdict.outcome
             timer = asyncio.get_running_loop().call_later(verdict.again, self._rested, ticket)
             lane.resting[ticket] = timer
 

@@ -125,7 +125,8 @@ class Spool:
         inflater, position = Inflater(self._max), 0
         while True:
             while position < self._written:
-                data = await asyncio.to_thread(os.pread, self._file.fileno(), _BLOCK, position)
+                count = min(_BLOCK, self._written - position)  # beyond that, a write is under way
+                data = await asyncio.to_thread(os.pread, self._file.fileno(), count, position)
                 position += len(data)
                 for piece in inflater.feed(data):
                     yield piece

@@ -1,0 +1,89 @@
+"""The benchmark, run small: that all its parts measure and tell. Never how fast anything is."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[2] / "scripts"
+ROWS = 30
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the benchmark with this interpreter."""
+    command = [sys.executable, str(SCRIPTS / "bench.py"), *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """What one small run printed and wrote: two latencies, two turns."""
+    file = tmp_path_factory.mktemp("bench") / "figures.json"
+    ended = bench(
+        *("info", "--rows", str(ROWS), "--runs", "2", "--latency-ms", "0", "2"),
+        *("--connections", "3", "--predecessor-rows", "7", "--json", str(file)),
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout, json.loads(file.read_text())
+
+
+def test_everyone_has_a_turn_and_loses_no_row(told: tuple[str, dict[str, Any]]) -> None:
+    """In turns; the predecessor once, with fewer rows, where the host is late."""
+    runs = told[1]["runs"]
+    asked = [(run["turn"], run["latency_ms"], run["who"], run["rows"]) for run in runs]
+    both = [("census", ROWS), ("bare loop", ROWS)]
+    before, late = ("predecessor", ROWS), ("predecessor", 7)
+    assert asked == [
+        *((0, 0, who, rows) for who, rows in [*both, before]),
+        *((0, 2, who, rows) for who, rows in [*both, late]),
+        *((1, 0, who, rows) for who, rows in [*both, before]),
+        *((1, 2, who, rows) for who, rows in both),
+    ]
+    assert [run["lost"] for run in runs] == [0] * len(runs)
+    assert told[1]["lost"] == 0
+    assert "no row was lost" in told[0]
+
+
+def test_figures_are_those_of_the_work(told: tuple[str, dict[str, Any]]) -> None:
+    """Bytes are what the host served, times are in order, and a process has its size."""
+    for run in told[1]["runs"]:
+        assert run["seconds"] > 0
+        assert run["bytes"] > 0
+        assert run["cpu"] >= 0
+        if run["who"] == "census":
+            assert run["served"] == run["bytes"]
+            assert 0 < run["start_ms"] <= run["first_ms"] <= 1000 * run["seconds"]
+            assert 0 < run["rss"] <= run["rss_tree"]
+
+
+def test_each_aim_is_told_with_its_spread(told: tuple[str, dict[str, Any]]) -> None:
+    """In the table and in the file; whether it is met is not judged here."""
+    printed, figures = told
+    assert {aim["latency_ms"] for aim in figures["aims"]} == {0, 2}
+    for aim in figures["aims"]:
+        middle, least, most = aim["spread"]
+        assert least <= middle <= most
+        assert aim["met"] in ((None,) if aim["wanted"] is None else (True, False))
+        assert aim["name"] in printed
+    assert figures["machine"]["rows"] == ROWS
+
+
+def test_profile_names_functions_of_both() -> None:
+    """Ours and the client library's."""
+    ended = bench("profile-info", "--rows", str(ROWS), "--runs", "1", "--connections", "3")
+    assert ended.returncode == 0, ended.stderr
+    assert "fetch/turns.py" in ended.stdout
+    assert "aiohttp/client.py" in ended.stdout
+
+
+def test_missing_environment_is_told(tmp_path: Path) -> None:
+    """The wrapper says what makes it and ends."""
+    (tmp_path / "scripts").mkdir()
+    wrapper = shutil.copy(SCRIPTS / "bench", tmp_path / "scripts")
+    ended = subprocess.run([wrapper, "info"], check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "./scripts/venv test" in ended.stderr

@@ -1,0 +1,150 @@
+"""Around every request: its id, its one log line, and errors as problems."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientPayloadError, ClientSession, web
+
+from server import access
+from tests.server.serving import INFO, Served
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+@pytest.mark.parametrize("given", ["a", "0af7-651916cd43dd_8448.eb211c80319c", "x" * 64])
+async def test_the_id_of_a_request_is_sent_back(served: Served, given: str) -> None:
+    """On streams, on plain answers and in problems."""
+    for asked, status in (({"images": []}, 200), ({}, 422), ({"filepath": "no"}, 422)):
+        answer = await served.ask(json=asked, headers={"X-Request-ID": given})
+        assert answer.headers["X-Request-ID"] == given
+        if status != 200:
+            assert answer.problem(status)["request_id"] == given
+
+
+@pytest.mark.parametrize("given", ["", "x" * 65, 'a"b', "a b", "é"])
+async def test_an_id_that_could_do_harm_is_replaced(served: Served, given: str) -> None:
+    """Anything but a short word: a new one, different each time."""
+    made = [
+        (await served.ask("/ping/", method="GET", headers={"X-Request-ID": given})).headers[
+            "X-Request-ID"
+        ]
+        for _ in range(2)
+    ]
+
+    assert given not in made
+    assert made[0] != made[1]
+    assert all(len(one) == 32 for one in made)
+
+
+@pytest.mark.parametrize("path", ["/nowhere", "/api/v1/", "/api/v1/images_info/x"])
+async def test_a_path_that_is_not_there_is_a_problem(served: Served, path: str) -> None:
+    """404."""
+    (await served.ask(path)).problem(404)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", INFO, "POST"), ("DELETE", f"{INFO}/", "POST"), ("POST", "/ping/", "GET,HEAD")],
+)
+async def test_a_method_that_is_not_taken_is_a_problem(
+    served: Served, method: str, path: str, allowed: str
+) -> None:
+    """405 with what is."""
+    answer = await served.ask(path, method=method)
+
+    answer.problem(405)
+    assert answer.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"POST /api/v1/images_info HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /ping/ HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+    ],
+    ids=["negative-length", "two-framings", "long-header", "tls"],
+)
+async def test_what_is_not_http_is_refused(served: Served, said: bytes) -> None:
+    """400 by the parser; the server lives."""
+    async with served.talk() as talk:
+        talk.writer.write(said)
+        assert (await talk.head())[0] == 400
+    assert (await served.ask("/ping/", method="GET")).status == 200
+
+
+async def test_answers_are_not_sniffed_or_kept(served: Served) -> None:
+    """A stream is neither cached, buffered nor taken for something else on its way."""
+    answer = await served.ask(json={"images": []})
+
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Cache-Control"] == "no-store, no-transform"
+    assert answer.headers["X-Accel-Buffering"] == "no"
+
+
+async def test_a_request_has_one_line_in_the_log(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With method, path, status and time; what watches the service is quiet at level info."""
+    caplog.set_level("INFO")
+    await served.ask(json={"images": ["foo"]})
+    await served.ask(json={})
+    await served.ask("/healthz", method="GET")
+    await served.ask("/ping/", method="GET")
+
+    told = [vars(record) for record in caplog.records if record.name == "server.access"]
+    assert [(one["action"], one["method"], one["path"], one["status"]) for one in told] == [
+        ("request", "POST", INFO, 200),
+        ("request", "POST", INFO, 422),
+    ]
+    assert all(one["ms"] >= 0 for one in told)
+
+
+@pytest.fixture
+async def broken() -> AsyncIterator[str]:
+    """An application of handlers that fail, behind the same middleware."""
+
+    async def bug(_: web.Request) -> web.StreamResponse:
+        raise ZeroDivisionError("a secret")
+
+    async def late_bug(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b"half")
+        raise ZeroDivisionError("a secret")
+
+    app = web.Application(middlewares=[access.around])
+    app.add_routes([web.get("/bug", bug), web.get("/late", late_bug)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_bug_is_told_to_the_log_and_not_to_the_client(
+    broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """500 with the id under which the log has the traceback."""
+    async with ClientSession() as session, session.get(f"{broken}/bug") as response:
+        assert response.status == 500
+        assert response.content_type == "application/problem+json"
+        told = json.loads(await response.read())
+    assert told["error"] == "internal error"
+    assert "secret" not in json.dumps(told)
+    (record,) = [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert record.exc_info is not None
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_an_answer_that_breaks_half_way_is_cut_off(broken: str) -> None:
+    """A problem in the middle of an answer would look like part of it."""
+    async with ClientSession() as session, session.get(f"{broken}/late") as response:
+        with pytest.raises(ClientPayloadError):
+            await response.read()

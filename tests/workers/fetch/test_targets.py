@@ -1,0 +1,201 @@
+"""The text of a URL: what would be dialled for it, or why nothing would be."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.facts import ErrorCode, Failure
+from workers.fetch.targets import MAX_URL_CHARS, Origin, Target, parse_target, without_userinfo
+
+
+def target(text: str) -> Target:
+    found = parse_target(text)
+    assert isinstance(found, Target), found
+    return found
+
+
+def refusal(text: str) -> Failure:
+    found = parse_target(text)
+    assert isinstance(found, Failure), found
+    return found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "foo",
+        "/rel",
+        "//host/x",
+        "www.example.com/a.jpg",
+        "http",
+        "http:",
+        "http://",
+        "http:///",
+        "http:///x",
+        "http:/x",
+        "http:x",
+        "http://:80/",
+        "http://@/",
+        "http://u:p@/",
+        "http://h:0/",
+        "http://h:99999/",
+        "http://h:-1/",
+        "http://h:x/",
+        "http://h:80:90/",
+        "http://[::1",
+        "http://[::bad::]/",
+        "http://[]/",
+        "http://[g::1]/",
+        "http://" + "a" * 64 + ".example/",
+        "http://" + "ü" * 60 + ".example/",
+        "http://a..b/",
+        "http://.a/",
+        "http://./",
+        "http://a../",
+        "http://h\r\nX: y/",
+        "http://h\n/",
+        "http://h\t/",
+        "http://h\0/",
+        "http://a b/",
+        "http:// h/",
+        "http://h\x7f/",
+        "http://\ud800/",
+        "http://h/\ud800",
+        "http://h?\udfff",
+        "http://h℀x/",
+        "http://xn--a/",
+        " http://h/",
+        "http://h/" + "x" * 70_000,
+        "http://h/" + "x" * (MAX_URL_CHARS - 8),
+    ],
+)
+def test_bad_url(text: str) -> None:
+    """Nothing that has no host, no port or no name that could be looked up is dialled."""
+    found = refusal(text)
+    assert found.code is ErrorCode.BAD_URL, found
+    assert len(found.message) <= 200
+    assert found.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://h/x",
+        "file:///etc/passwd",
+        "data:image/png;base64,AAAA",
+        "javascript:alert(1)",
+        "s3://bucket/key",
+        "gopher://h/",
+        "http+unix://%2Frun%2Fx.sock/",
+        "blob:http://h/x",
+        "ws://h/",
+        "C:/images/a.jpg",
+        "HTTPX://h/",
+    ],
+)
+def test_bad_scheme(text: str) -> None:
+    """Only http and https are fetched, and the message says what was found instead."""
+    found = refusal(text)
+    assert found.code is ErrorCode.BAD_SCHEME
+    assert found.message.startswith(text.partition(":")[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "origin"),
+    [
+        ("http://example.com", ("example.com", 80)),
+        ("https://example.com/a?b#c", ("example.com", 443)),
+        ("HTTPS://EXAMPLE.com:8443/A", ("example.com", 8443)),
+        ("http://h:/x", ("h", 80)),
+        ("http://u:p@h:81/x", ("h", 81)),
+        ("http://[2606:4700::1111]:82/", ("2606:4700::1111", 82)),
+        ("http://bücher.example/ü", ("bücher.example", 80)),
+        ("http://" + "a" * 63 + ".example./", ("a" * 63 + ".example.", 80)),
+        ("http://under_score.example/", ("under_score.example", 80)),
+        ("http://１２７.0.0.1/", ("127.0.0.1", 80)),
+        ("http://h?q=a b", ("h", 80)),
+        ("http://h/a b\tc", ("h", 80)),
+        ("http://h/" + "x" * (MAX_URL_CHARS - 9), ("h", 80)),
+    ],
+)
+def test_origin(text: str, origin: tuple[str, int]) -> None:
+    """Who is dialled, one spelling for each: permits and silence are counted by it."""
+    assert target(text).origin == Origin(*origin)
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("http://h/a%28b%29(c)?x=%2f&y=1+2", "/a%28b%29(c)?x=%2f&y=1+2"),
+        ("http://h/../a/./b//c", "/../a/./b//c"),
+        ("http://h/a b", "/a%20b"),
+        ("http://h/ü?q=ü", "/%C3%BC?q=%C3%BC"),
+        ("http://h/a\r\nX: y", "/aX:%20y"),
+        ("http://h", "/"),
+        ("http://h/%zz", "/%zz"),
+    ],
+)
+def test_path_is_asked_for_as_it_is_written(text: str, asked: str) -> None:
+    """A signature may be over it; only what cannot stand in a request is quoted or left out."""
+    assert target(text).url.raw_path_qs == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://h/a", "http://h/a"),
+        ("http://user:secret@h/a", "http://h/a"),
+        ("https://secret@h", "https://h"),
+        ("http://a:secret@b@h/", "http://h/"),
+        ("//user:secret@h/a", "//h/a"),
+        ("http:/user:secret@h/a", "http:/h/a"),
+        ("http:user:secret@h/a", "http:h/a"),
+        (" http://user:secret@h/a", " http://h/a"),
+        ("http:\\\\user:secret@h/a", "http:h/a"),
+        ("ftp://user:secret@h/a", "ftp://h/a"),
+        ("https://h//a@2x.png", "https://h//a@2x.png"),
+        ("https://h/fetch/https://x//b@3x.png", "https://h/fetch/https://x//b@3x.png"),
+        ("https://h/a?mail=x@y", "https://h/a?mail=x@y"),
+        ("logo@2x.png", "logo@2x.png"),
+    ],
+)
+def test_userinfo_is_never_shown(text: str, shown: str) -> None:
+    """What stands before the host is dropped, also of URLs that are no good; the rest is kept."""
+    assert without_userinfo(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://user:secret@h℀st/",
+        "http://user:secret@h:99999/",
+        "http://user:secret@[::1/",
+        "http://user:secret@h\\@x/",
+        "http://user:secret@/",
+        "http://user:secret@a..b/",
+        "ftp://user:secret@h/",
+    ],
+)
+def test_userinfo_is_never_in_a_message(text: str) -> None:
+    """Whatever the library says of a URL with a password, we do not repeat it."""
+    assert "secret" not in refusal(text).message
+
+
+@given(
+    st.text(max_size=40), st.sampled_from(["", "http://", "https://", "http:", "//", "http://h"])
+)
+def test_any_text_has_an_answer(text: str, start: str) -> None:
+    """Never an exception, and never a host that could be misread on the wire."""
+    found = parse_target(start + text)
+    if isinstance(found, Target):
+        assert found.url.scheme in ("http", "https")
+        raw = found.url.raw_host or ""
+        assert raw.isascii()
+        assert not set(raw) & set("\r\n\0 /?#@\\")
+        assert found.url.raw_path_qs.isascii()
+        assert not set(found.url.raw_path_qs) & set("\r\n\0 ")
+    else:
+        assert found.code in (ErrorCode.BAD_URL, ErrorCode.BAD_SCHEME)
