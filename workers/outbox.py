@@ -42,7 +42,7 @@ class Outbox:
 
     async def room(self) -> None:
         """Wait until a good part of the window is free again, not for a single place."""
-        while self._open > self._window * 3 // 4:
+        while self._open > self._window * 7 // 8:
             self._feeder = asyncio.get_running_loop().create_future()
             await self._feeder
 

@@ -90,15 +90,18 @@ class Downloads:
         """Facts from ranges, or from as much of the whole file as it takes."""
         head, pieces = b"", list[tuple[int, bytes]]()
         offset, length, headers = 0, RANGE_BYTES, _FIRST
+        total: int | None = None
         for _ in range(1 + FURTHER_RANGES):
             response = await self._ask(ticket, watched, headers)
             try:
                 answer = judge(response.status, response.headers, asked=offset)
-                if answer.kind is Kind.UNRANGED:
+                changed = total is not None and answer.kind is Kind.PART and answer.total != total
+                if answer.kind is Kind.UNRANGED or changed:
                     await self._drain(ticket, response)
                     break
                 if answer.kind is not Kind.PART:
                     return await self._of_answer(ticket, response, answer)
+                total = answer.total
                 data = await self._part(ticket, response, length)
             finally:
                 response.release()
@@ -107,7 +110,7 @@ class Downloads:
                 head = data
             else:
                 pieces.append((offset, data))
-            facts = header.inspect(head, total=answer.total, more=pieces)
+            facts = header.inspect(head, total=total, more=pieces)
             if not isinstance(facts, header.Need):
                 return facts
             offset, length = facts.offset, min(max(facts.length, RANGE_BYTES), MAX_RANGE_BYTES)

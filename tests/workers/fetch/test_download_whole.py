@@ -1,0 +1,165 @@
+"""Whole files: streamed past the walker at header depth, held at full depth, within bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+from collections.abc import Callable
+
+import pytest
+
+from imaging.facts import ErrorCode
+from tests.asserts import wait_until
+from tests.picture_hosts import PictureHost
+from tests.workers.fetch.downloading import Fetcher, failure, fetching, info
+from tests.workers.fetch.pictures import (
+    FAT_PROFILE,
+    PICTURE,
+    PLAIN,
+    SMALL,
+    same,
+)
+from tests.workers.fetch.raw_hosts import answering, head
+from workers.fetch.download import DRAIN_BYTES
+from workers.fetch.lanes import Body
+from workers.settings import WorkSettings
+
+SettingsOf = Callable[..., WorkSettings]
+
+
+async def test_reading_stops_at_the_header(fetch: Fetcher) -> None:
+    """With Content-Length the size is known: a long rest is not read but hung up on."""
+    began = PICTURE + bytes(50_000)
+    said = head("200 OK", Content_Length=10_000_000) + began
+    async with answering(said, stays=True) as raw:
+        [(outcome, how)] = await fetch.answers(raw.url)
+        await wait_until(lambda: raw.open == 0)
+    assert info(outcome).image_size == 10_000_000
+    assert how.size_source == "content_length"
+    assert how.bytes <= len(began)
+
+
+async def test_short_rest_is_read_and_the_connection_kept(
+    fetch: Fetcher, host: PictureHost
+) -> None:
+    """Small files one after the other come by one connection."""
+    for _ in range(3):
+        [(outcome, how)] = await fetch.answers(f"{host}/no-range/{SMALL}")
+        assert info(outcome).image_format == "JPEG"
+        assert how.size_source == "content_length"
+    assert host.counts()["connections"] == 1
+
+
+@pytest.mark.parametrize("manner", ["no-length/", "chunked/"])
+async def test_size_is_counted_where_it_is_not_told(
+    fetch: Fetcher, host: PictureHost, manner: str
+) -> None:
+    """Until the close or the last chunk."""
+    how = await same(fetch, host, manner, FAT_PROFILE)
+    assert (how.status, how.size_source) == (200, "counted")
+    assert how.bytes == len(host.body(f"/{FAT_PROFILE}"))
+
+
+async def test_compressed_answer_nobody_asked_for(fetch: Fetcher) -> None:
+    """Identity was asked for; a bomb is bytes that are no picture, and never inflated."""
+    bomb = gzip.compress(bytes(10_000_000))
+    said = head("200 OK", Content_Length=len(bomb), Content_Encoding="gzip") + bomb
+    async with answering(said) as raw:
+        [(outcome, how)] = await fetch.answers(raw.url)
+    assert failure(outcome).code is ErrorCode.NOT_AN_IMAGE
+    assert how.bytes <= len(bomb)
+
+
+@pytest.mark.parametrize("manner", ["", "no-range/", "no-length/", "chunked/", "redirect/2/"])
+async def test_whole_body(fetch_body: Fetcher, host: PictureHost, manner: str) -> None:
+    """The bytes of the file, however they are framed; no Range is sent."""
+    data = host.body(f"/{FAT_PROFILE}")
+    host.reset()
+    [(outcome, how)] = await fetch_body.answers(f"{host}/{manner}{FAT_PROFILE}")
+    assert isinstance(outcome, Body)
+    assert outcome.data == data
+    assert outcome.room.size == how.bytes == len(data)
+    assert host.counts()["ranges"] == 0
+    budget = fetch_body.downloads._budget
+    assert budget.free == budget.size - len(data)
+    outcome.room.release()
+    assert budget.free == budget.size
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("html/x", ErrorCode.NOT_AN_IMAGE),
+        ("empty/x", ErrorCode.EMPTY_BODY),
+        ("no-length/empty/x", ErrorCode.EMPTY_BODY),
+        ("status/404/x", ErrorCode.HTTP_STATUS),
+        ("truncated/" + PLAIN, ErrorCode.TRUNCATED_BODY),
+        ("endless/" + PLAIN, ErrorCode.TOO_LARGE),
+    ],
+)
+async def test_failures_hold_no_memory(
+    host: PictureHost, settings_of: SettingsOf, path: str, code: ErrorCode
+) -> None:
+    """Whatever goes wrong, all of the room is free again."""
+    async with fetching(settings_of(max_image_bytes=200_000), body=True) as fetch:
+        [outcome] = await fetch(f"{host}/{path}")
+        assert failure(outcome).code is code
+        assert fetch.downloads._budget.free == fetch.downloads._budget.size
+
+
+async def test_bodies_share_the_room(host: PictureHost, settings_of: SettingsOf) -> None:
+    """Never more bytes than allowed, everybody's turn comes, and waiting costs no deadline."""
+    data = host.body(f"/{FAT_PROFILE}")
+    settings = settings_of(
+        max_image_bytes=len(data), max_inflight_bytes=len(data) * 3 // 2, timeout=0.6
+    )
+    async with fetching(settings, body=True) as fetch:
+        budget = fetch.downloads._budget
+        urls = [f"{host}/no-length/{FAT_PROFILE}", f"{host}/{SMALL}"] * 3
+        fetching_all = [asyncio.create_task(fetch.answers(url)) for url in urls]
+        loop = asyncio.get_running_loop()
+        first = await asyncio.wait(fetching_all, return_when=asyncio.FIRST_COMPLETED)
+        held = loop.time() + 0.9  # longer than the time for one picture
+        await wait_until(lambda: loop.time() > held)
+        assert any(not task.done() for task in fetching_all)
+        del first
+        for task in asyncio.as_completed(fetching_all):
+            [(outcome, _)] = await task
+            assert isinstance(outcome, Body), outcome
+            assert budget.free >= 0
+            outcome.room.release()
+        assert budget.free == budget.size
+
+
+async def test_endless_body_is_cut_at_the_cap(host: PictureHost, settings_of: SettingsOf) -> None:
+    """Counted as it comes; the message says the cap."""
+    async with fetching(settings_of(max_image_bytes=300_000)) as fetch:
+        [(outcome, how)] = await fetch.answers(f"{host}/endless/{PLAIN}")
+    assert failure(outcome).code is ErrorCode.TOO_LARGE
+    assert "300000" in failure(outcome).message
+    assert 300_000 < how.bytes < 1_000_000
+    assert how.attempts == 1
+
+
+@pytest.mark.parametrize("body", [False, True])
+async def test_announced_length_over_the_cap_is_not_read(
+    settings_of: SettingsOf, body: bool
+) -> None:
+    """99 GB are refused by their announcement, though the header would be known."""
+    said = head("200 OK", Content_Length=99_000_000_000) + PICTURE
+    async with answering(said, stays=True) as raw, fetching(settings_of(), body=body) as fetch:
+        [(outcome, how)] = await fetch.answers(raw.url)
+        await wait_until(lambda: raw.open == 0)
+    assert failure(outcome).code is ErrorCode.TOO_LARGE
+    assert "99000000000" in failure(outcome).message
+    assert how.bytes == 0
+
+
+async def test_error_page_without_end_is_left(host: PictureHost, fetch: Fetcher) -> None:
+    """A status is an answer: of its body only a little is read, to keep the connection."""
+    said = head("404 Not Found", Transfer_Encoding="chunked") + b"4000\r\n" + bytes(0x4000)
+    async with answering(said + (b"\r\n4000\r\n" + bytes(0x4000)) * 100, stays=True) as raw:
+        [(outcome, how)] = await fetch.answers(raw.url)
+        await wait_until(lambda: raw.open == 0)
+    assert failure(outcome).http_status == 404
+    assert how.bytes <= 3 * DRAIN_BYTES
