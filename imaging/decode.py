@@ -8,7 +8,7 @@ back as a `Failure`. A file that ends too early never gives partial pixels.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
@@ -94,7 +94,7 @@ def _decoded(
         upright = to_rgb(image, matte=matte)
         if orientation in _UPRIGHT:
             upright = upright.transpose(_UPRIGHT[orientation])
-        return Decoded(upright, replace(info, orientation=orientation), has_icc)
+        return Decoded(upright, info._replace(orientation=orientation), has_icc)
 
 
 def _plugin(info: ImageInfo) -> str:

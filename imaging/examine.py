@@ -7,7 +7,7 @@ as at header depth, so both depths agree.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from imaging.decode import decode
 from imaging.facts import Failure, ImageInfo
@@ -36,8 +36,7 @@ def examine(data: bytes, *, limits: Limits, thumbnail: int | None = None) -> Exa
     animated = decoded.info.animated
     if animated is None and frames is not None:
         animated = frames > 1
-    info = replace(
-        decoded.info,
+    info = decoded.info._replace(
         animated=animated,
         image_size=len(data),
         sha256=hashlib.sha256(data).hexdigest(),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 __all__ = ["DECODED_FORMATS", "RETRYABLE_STATUSES", "ErrorCode", "Failure", "ImageInfo", "Stage"]
 
@@ -89,10 +90,10 @@ class Failure:
         return self.code.retryable
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInfo:
+class ImageInfo(NamedTuple):
     """The facts of one picture. What the bytes read do not tell is None.
 
+    A named tuple: a frozen dataclass of so many fields takes longer to make than a header to read.
     The first block is known at header depth, the second at full depth only. The measures are
     taken on the upright first frame, scaled to a long side of at most 512 pixels.
     """

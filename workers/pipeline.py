@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 #: Rows in the window, for each connection there may be.
 WINDOW_PER_CONNECTION = 4
+#: So many rows are fed before others have their turn.
+ROWS_IN_A_ROW = 16
 #: What one pool call carries at most.
 CHUNK_ITEMS = 12
 CHUNK_BYTES = 32 * 1024 * 1024
@@ -129,6 +131,8 @@ class Inspection:
                     turns.add(Ticket(self._lane, row, target))
                 if outbox.full:  # before the next row is read
                     await outbox.room()
+                elif row.index % ROWS_IN_A_ROW == 0:
+                    await asyncio.sleep(0)  # answers are read meanwhile, from the first row on
         except Exception as exc:  # told to whoever takes the records, behind the last of them
             outbox.end(exc)
         else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from imaging.facts import Failure, ImageInfo
 from imaging.header import Need, inspect
 
@@ -39,6 +37,4 @@ def served(data: bytes, first: int, *, least: int = 0, total: bool = True) -> Im
 
 def agreeing(part: ImageInfo, whole: ImageInfo) -> bool:
     """Whether every fact told of a part is None or the one told of the whole file."""
-    return all(
-        getattr(part, field.name) in (None, getattr(whole, field.name)) for field in fields(whole)
-    )
+    return all(getattr(part, field) in (None, getattr(whole, field)) for field in whole._fields)

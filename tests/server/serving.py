@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, ClientTimeout, web
 from multidict import CIMultiDict
 
 from server import keys
@@ -21,6 +21,8 @@ __all__ = ["INFO", "TSV", "Answer", "Served", "Talk", "serving"]
 
 INFO = "/api/v1/images_info"
 TSV = {"Content-Type": "text/tab-separated-values"}
+#: Whatever a test waits for comes long before; a bug must fail it, not hang it.
+PATIENCE_SECONDS = 15.0
 
 
 class Answer(NamedTuple):
@@ -96,14 +98,14 @@ class Talk:
 
     async def head(self) -> tuple[int, Mapping[str, str]]:
         """Status and header fields of the answer."""
-        said = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        said = (await self.until(b"\r\n\r\n")).decode().split("\r\n")
         fields = dict(line.split(": ", 1) for line in said[1:-2])
         return int(said[0].split()[1]), CIMultiDict(fields)
 
     async def line(self) -> dict[str, Any]:
         """The next line of a chunked NDJSON answer, its framing passed over."""
         while True:
-            said = await self.reader.readuntil(b"\n")
+            said = await self.until(b"\n")
             if said.startswith(b"{"):
                 line: dict[str, Any] = json.loads(said)
                 return line
@@ -111,9 +113,19 @@ class Talk:
     async def answer(self) -> Answer:
         """An answer with a Content-Length, whole."""
         status, headers = await self.head()
-        return Answer(
-            status, headers, await self.reader.readexactly(int(headers["Content-Length"]))
-        )
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            body = await self.reader.readexactly(int(headers["Content-Length"]))
+        return Answer(status, headers, body)
+
+    async def until(self, end: bytes) -> bytes:
+        """What comes next, up to and with *end*."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self.reader.readuntil(end)
+
+    async def rest(self) -> bytes:
+        """Everything until the server closes."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await self.reader.read()
 
     def vanish(self) -> None:
         """Be gone, with no goodbye."""
@@ -194,7 +206,8 @@ async def serving(settings: ServerSettings) -> AsyncIterator[Served]:
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with ClientSession(auto_decompress=False) as session:
+        patience = ClientTimeout(total=2 * PATIENCE_SECONDS)
+        async with ClientSession(auto_decompress=False, timeout=patience) as session:
             yield Served(runner, session)
     finally:
         await runner.cleanup()

@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 
 import pytest
-from aiohttp import ClientPayloadError, ClientSession, web
+from aiohttp import ClientPayloadError, ClientSession, ServerDisconnectedError, web
 
 from server import access
 from tests.server.serving import INFO, Served
@@ -118,8 +118,11 @@ async def broken() -> AsyncIterator[str]:
         await response.write(b"half")
         raise ZeroDivisionError("a secret")
 
+    async def lost(_: web.Request) -> web.StreamResponse:
+        raise ConnectionResetError
+
     app = web.Application(middlewares=[access.around])
-    app.add_routes([web.get("/bug", bug), web.get("/late", late_bug)])
+    app.add_routes([web.get("/bug", bug), web.get("/late", late_bug), web.get("/lost", lost)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -148,3 +151,16 @@ async def test_an_answer_that_breaks_half_way_is_cut_off(broken: str) -> None:
     async with ClientSession() as session, session.get(f"{broken}/late") as response:
         with pytest.raises(ClientPayloadError):
             await response.read()
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_write_to_a_lost_client_is_no_error(
+    broken: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A write may notice before the cancellation comes: the request is cut, nothing failed."""
+    caplog.set_level("INFO")
+    async with ClientSession() as session:
+        with pytest.raises(ServerDisconnectedError):
+            await session.get(f"{broken}/lost")
+
+    assert {vars(record)["action"] for record in caplog.records} == {"cut"}

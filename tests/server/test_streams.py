@@ -95,7 +95,7 @@ async def test_draining_waits_for_no_upload(serve: Serve, host: PictureHost) -> 
             (await waiting.answer()).problem(503)
         async with asyncio.timeout(5):
             await stopping
-            assert await begun.reader.read() == b"\r\n0\r\n\r\n"
+            assert await begun.rest() == b"\r\n0\r\n\r\n"
 
 
 async def test_draining_cuts_a_keyed_answer(serve: Serve, host: PictureHost) -> None:
@@ -109,7 +109,7 @@ async def test_draining_cuts_a_keyed_answer(serve: Serve, host: PictureHost) -> 
 
         await served.app[keys.STREAMS].drain()
 
-        said = await talk.reader.read()
+        said = await talk.rest()
     assert b'"0":{' in said
     assert not said.endswith(b"0\r\n\r\n")
     assert b"}\n}" not in said

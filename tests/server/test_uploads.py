@@ -123,7 +123,7 @@ async def test_a_limit_lets_the_upload_end(served: Served, host: PictureHost) ->
             await talk.chunk(noise(1000))
         await talk.chunk(b"")
         await talk.ask(body=b"{}", Content_Type="application/json")
-        await talk.reader.readuntil(b"0\r\n\r\n")  # the end of the first answer
+        await talk.until(b"0\r\n\r\n")  # the end of the first answer
         (await talk.answer()).problem(422)
 
 

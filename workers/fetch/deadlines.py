@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 from aiohttp import ClientResponse
 
 __all__ = ["Deadlines", "DownloadTimeout", "Watched"]
-
-T = TypeVar("T")
 
 LOOK_SECONDS = 0.1
 
@@ -25,17 +22,34 @@ class DownloadTimeout(TimeoutError):
 
 
 class Watched:
-    """One attempt being watched."""
+    """One attempt, watched inside a `with` block in its own task.
 
-    __slots__ = ("deadline", "expired", "heard_at", "heard_bytes", "response", "task")
+    Raises (the block):
+        DownloadTimeout: in place of what it did, when it took too long.
+    """
 
-    def __init__(self, task: asyncio.Task[Any], deadline: float, now: float) -> None:
+    __slots__ = ("_all", "deadline", "expired", "heard_at", "heard_bytes", "response", "task")
+
+    def __init__(
+        self, among: Deadlines, task: asyncio.Task[Any], deadline: float, now: float
+    ) -> None:
+        self._all = among
         self.task = task
         self.deadline = deadline  # by the loop's clock; infinite while it waits for us
         self.response: ClientResponse | None = None  # once there is one
         self.heard_at = now
         self.heard_bytes = -1  # of the response; -1: it has only begun
         self.expired: str | None = None
+
+    def __enter__(self) -> None:
+        self._all.add(self)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._all.discard(self)
+        if self.expired is None or kind is not asyncio.CancelledError:
+            return
+        if self.task.uncancel() <= 0:  # else somebody else cancelled it as well
+            raise DownloadTimeout(self.expired) from None
 
 
 class Deadlines:
@@ -46,19 +60,15 @@ class Deadlines:
         self._watched: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def run(self, watched: Watched, work: Coroutine[Any, Any, T]) -> T:
-        """Do *work* in the watched task. Raises DownloadTimeout when it takes too long."""
+    def add(self, watched: Watched) -> None:
+        """Watch it from now on."""
         self._watched.add(watched)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(LOOK_SECONDS, self._look)
-        try:
-            return await work
-        except asyncio.CancelledError:
-            if watched.expired is None or watched.task.uncancel() > 0:
-                raise
-            raise DownloadTimeout(watched.expired) from None
-        finally:
-            self._watched.discard(watched)
+
+    def discard(self, watched: Watched) -> None:
+        """Watch it no more."""
+        self._watched.discard(watched)
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()

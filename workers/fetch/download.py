@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
-from dataclasses import replace
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
 from multidict import CIMultiDict
@@ -34,6 +32,8 @@ RANGE_BYTES = 16 * 1024
 #: A further range is never longer than this, whatever the walker asks for.
 MAX_RANGE_BYTES = 1024 * 1024
 FURTHER_RANGES = 3
+#: Asked for behind what the walker needs: it mostly goes on right there.
+BEYOND_BYTES = 4 * 1024
 #: So much of a body nobody needs is read to keep its connection.
 DRAIN_BYTES = 128 * 1024
 DRAIN_SECONDS = 1.0
@@ -50,25 +50,28 @@ class Downloads:
         self._budget = Budget(int(settings.max_inflight_bytes))
         self._deadlines = Deadlines(settings.read_timeout)
 
-    async def header(self, ticket: Ticket) -> Verdict:
+    def header(self, ticket: Ticket) -> Awaitable[Verdict]:
         """An attempt that ends in an ImageInfo or a Failure."""
-        return await self._attempt(ticket, self._facts)
+        return self._attempt(ticket, self._facts)
 
-    async def body(self, ticket: Ticket) -> Verdict:
+    def body(self, ticket: Ticket) -> Awaitable[Verdict]:
         """An attempt that ends in a Body or a Failure."""
-        return await self._attempt(ticket, self._whole_body)
+        return self._attempt(ticket, self._whole_body)
 
     async def _attempt(
-        self, ticket: Ticket, work: Callable[[Ticket, Watched], Coroutine[Any, Any, Outcome]]
+        self, ticket: Ticket, work: Callable[[Ticket, Watched], Awaitable[Outcome]]
     ) -> Verdict:
         fetch = ticket.fetch
         fetch.attempts += 1
         fetch.status = None
         ticket.retry_after = 0.0
         outcome: Outcome
-        watched = Watched(ticket.lane.under_way[ticket], ticket.deadline, ticket.granted)
+        watched = Watched(
+            self._deadlines, ticket.lane.under_way[ticket], ticket.deadline, ticket.granted
+        )
         try:
-            outcome = await self._deadlines.run(watched, work(ticket, watched))
+            with watched:
+                outcome = await work(ticket, watched)
         except Exception as exc:
             outcome = failure_of(exc, answered=fetch.status is not None)
         else:
@@ -113,7 +116,8 @@ class Downloads:
             facts = header.inspect(head, total=total, more=pieces)
             if not isinstance(facts, header.Need):
                 return facts
-            offset, length = facts.offset, min(max(facts.length, RANGE_BYTES), MAX_RANGE_BYTES)
+            offset = facts.offset
+            length = min(max(facts.length + BEYOND_BYTES, RANGE_BYTES), MAX_RANGE_BYTES)
             headers = CIMultiDict({hdrs.RANGE: range_header(offset, length)})
             if (validator := strong_validator(response.headers)) is not None:
                 headers[hdrs.IF_RANGE] = validator
@@ -154,7 +158,7 @@ class Downloads:
                 await self._drain(ticket, response)
                 return reading.outcome
         facts = reading.finish()
-        return facts if isinstance(facts, Failure) else replace(facts, image_size=reading.count)
+        return facts if isinstance(facts, Failure) else facts._replace(image_size=reading.count)
 
     async def _part(self, ticket: Ticket, response: ClientResponse, length: int) -> bytes:
         """The body of a 206, no more of it than was asked for."""

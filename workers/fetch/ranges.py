@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import NamedTuple
 
+from aiohttp import hdrs
+
 __all__ = ["Answer", "Kind", "judge", "range_header", "strong_validator"]
 
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)")
@@ -53,7 +55,7 @@ def judge(status: int, headers: Mapping[str, str], *, asked: int | None) -> Answ
         return Answer(Kind.WHOLE)
     if asked is None:
         return Answer(Kind.ERROR)
-    claim = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    claim = _CONTENT_RANGE.fullmatch(headers.get(hdrs.CONTENT_RANGE, ""))
     if status == 206:
         if claim is None or claim[1] is None or claim[3] == "*":
             return Answer(Kind.UNRANGED)
