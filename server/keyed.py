@@ -48,7 +48,6 @@ async def write_keyed(request: web.Request, stream: OpenStream) -> web.StreamRes
             await response.write(b"".join(pieces))
     if stream.reason is None:
         await response.write((b"{}" if separator == b"{" else b"}") + b"\n")
-        await response.write_eof()
     elif request.transport is not None:
         request.transport.abort()
     log_end(summary, stream.reason)

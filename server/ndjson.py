@@ -36,6 +36,9 @@ async def write_ndjson(
 ) -> web.StreamResponse:
     """Write the whole stream. A client that does not read stops the work, not the memory.
 
+    The end of the body is left to be written when the handler returns: a client that has seen it
+    and hangs up can then no longer cut off what it got whole.
+
     Raises:
         ConnectionError: the client is gone.
     """
@@ -56,7 +59,6 @@ async def write_ndjson(
         seconds=time.monotonic() - began, manifest_sha256=sha256(), reason=stream.reason
     )
     await response.write(line)
-    await response.write_eof()
     log_end(summary, stream.reason)
     return response
 

@@ -105,6 +105,21 @@ async def test_a_request_has_one_line_in_the_log(
     assert all(one["ms"] >= 0 for one in told)
 
 
+async def test_a_client_that_hangs_up_behind_its_answer_was_answered(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever has the end of an answer cannot cut it off any more, however soon it is gone."""
+    caplog.set_level("INFO")
+    for _ in range(50):
+        async with served.talk() as talk:
+            await talk.ask(body=b'{"images": ["foo"]}', Content_Type="application/json")
+            await talk.until(b"0\r\n\r\n")
+            talk.vanish()
+
+    told = [vars(record) for record in caplog.records if record.name == "server.access"]
+    assert [one["action"] for one in told] == ["request"] * 50
+
+
 @pytest.fixture
 async def broken() -> AsyncIterator[str]:
     """An application of handlers that fail, behind the same middleware."""

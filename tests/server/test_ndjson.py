@@ -206,14 +206,16 @@ async def test_a_thumbnail_is_a_webp_beside_the_facts(served: Served, host: Pict
 
 
 async def test_start_comes_at_once_when_every_host_is_silent(
-    served: Served, host: PictureHost
+    served: Served, host: PictureHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing has to be known for it: the hosts here never answer at all."""
+    """Before any record and any sign of life: the hosts here never answer at all."""
+    monkeypatch.setattr(ndjson, "IDLE_SECONDS", 1000.0)
     rows = [f"{host}/silent/{row}" for row in range(5)]
     async with served.session.post(
         f"{served.url}/api/v1/images_info", json={"images": rows, "timeout": 600}
     ) as response:
         assert json.loads(await response.content.readline())["type"] == "start"
+        assert host.counts()["requests"] <= 5  # none was given up and asked again
 
 
 async def test_an_idle_stream_says_that_it_lives(

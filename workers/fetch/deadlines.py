@@ -74,6 +74,8 @@ class Deadlines:
         loop = asyncio.get_running_loop()
         now = loop.time()
         for watched in self._watched:
+            if watched.response is not None:
+                _pass_on(watched.response)
             if watched.expired is None:
                 watched.expired = self._over(watched, now)
                 if watched.expired is not None:
@@ -91,3 +93,13 @@ class Deadlines:
         if now - watched.heard_at >= self._silence and watched.deadline < math.inf:
             return "the host did not answer" if response is None else "the host fell silent"
         return None
+
+
+def _pass_on(response: ClientResponse) -> None:
+    """Give the reader the error its connection ended with: aiohttp tells it of none that comes
+    between two chunks, and it would wait for ever.
+    """
+    protocol = response.connection.protocol if response.connection is not None else None
+    error = protocol.exception() if protocol is not None else None
+    if error is not None and response.content.exception() is None:
+        response.content.set_exception(error)

@@ -69,15 +69,10 @@ def _connector(error: OSError) -> Failure:
 
 
 def _payload(exc: aiohttp.ClientPayloadError) -> Failure:
-    cause: BaseException | None = exc
-    while cause is not None:
-        if isinstance(cause, http_exceptions.ContentLengthError):
-            break
-        if isinstance(cause, http_exceptions.HttpProcessingError):
-            code = ErrorCode.HTTP_PROTOCOL
-            return Failure(code, _sentence(code, exc))
-        cause = cause.__cause__
-    return Failure(ErrorCode.TRUNCATED_BODY, ErrorCode.TRUNCATED_BODY.sentence)
+    # A connection that ends is said to be an error of the framing too, but only in the cause.
+    ended = str(exc).startswith("Response payload is not completed")
+    code = ErrorCode.TRUNCATED_BODY if ended else ErrorCode.HTTP_PROTOCOL
+    return Failure(code, code.sentence if ended else _sentence(code, exc))
 
 
 def _timeout(exc: Exception, answered: bool) -> str:

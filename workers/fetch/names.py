@@ -70,7 +70,10 @@ class CachedFailures(AbstractResolver):
                 raise type(remembered[1])(*remembered[1].args)
             del self._failed[host]
         try:
-            return await self._inner.resolve(host, port, family)
+            found = await self._inner.resolve(host, port, family)
+            if not found:
+                raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
+            return found
         except OSError as exc:
             self._failed[host] = (now + _FORGET_AFTER, exc)
             while len(self._failed) > _REMEMBERED:

@@ -27,14 +27,14 @@ def host(picture_host: PictureHost) -> PictureHost:
 
 
 @pytest.fixture
-async def fetch(settings: WorkSettings, hurried: None) -> AsyncIterator[Fetcher]:
+async def fetch(settings: WorkSettings) -> AsyncIterator[Fetcher]:
     """Downloads at header depth."""
     async with fetching(settings) as fetcher:
         yield fetcher
 
 
 @pytest.fixture
-async def fetch_body(settings: WorkSettings, hurried: None) -> AsyncIterator[Fetcher]:
+async def fetch_body(settings: WorkSettings) -> AsyncIterator[Fetcher]:
     """Downloads of whole bodies."""
     async with fetching(settings, body=True) as fetcher:
         yield fetcher

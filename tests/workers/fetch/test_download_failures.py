@@ -21,6 +21,8 @@ from tests.workers.fetch.pictures import (
 from tests.workers.fetch.raw_hosts import answering, head
 from workers.settings import WorkSettings
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 SettingsOf = Callable[..., WorkSettings]
 
 

@@ -20,6 +20,8 @@ from tests.workers.fetch.pictures import (
 from tests.workers.fetch.raw_hosts import answering, head
 from workers.settings import WorkSettings
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 SettingsOf = Callable[..., WorkSettings]
 
 
@@ -70,15 +72,18 @@ async def test_slow_drip_ends_at_the_deadline(settings_of: SettingsOf) -> None:
     async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(head("200 OK", Content_Length=1000) + PICTURE[:2])
-        while not writer.is_closing():
+        while not writer.transport.is_closing():
             writer.write(b"\xff")
             await asyncio.sleep(0.05)
+        ended.set()
 
+    ended = asyncio.Event()
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     settings = settings_of(timeout=0.6, read_timeout=0.3)
     async with server, fetching(settings) as fetch:
         [(outcome, how)] = await fetch.answers(f"http://127.0.0.1:{port}/")
+        await ended.wait()
     assert failure(outcome).code is ErrorCode.TIMEOUT
     assert "within the time for one picture" in failure(outcome).message
     assert how.attempts == 1

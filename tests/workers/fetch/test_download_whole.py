@@ -24,6 +24,8 @@ from workers.fetch.download import DRAIN_BYTES
 from workers.fetch.lanes import Body
 from workers.settings import WorkSettings
 
+pytestmark = pytest.mark.usefixtures("hurried")
+
 SettingsOf = Callable[..., WorkSettings]
 
 

@@ -1,0 +1,113 @@
+"""A body that streams past the walker: the same facts as from the whole file, little kept."""
+
+from __future__ import annotations
+
+import random
+import tracemalloc
+
+import pytest
+
+from imaging import header
+from imaging.facts import ErrorCode, Failure, ImageInfo
+from tests.samples import SAMPLES, encode, picture, segment, with_segments
+from workers.fetch.reading import Reading
+
+BMP = encode(picture(size=(2000, 1500)), "BMP")
+
+
+def read(data: bytes, *, total: int | None, sizes: list[int]) -> Reading:
+    """Feed *data* in chunks of these sizes, again and again, until the end."""
+    reading = Reading(total)
+    start = 0
+    turn = 0
+    while start < len(data):
+        size = sizes[turn % len(sizes)]
+        reading.feed(data[start : start + size])
+        start += size
+        turn += 1
+    return reading
+
+
+@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("name", SAMPLES)
+def test_same_facts_as_from_the_whole_file(name: str, told: bool) -> None:
+    """Whatever the chunks, whether the size is told before or counted."""
+    data = SAMPLES[name]
+    expected = header.inspect(data, total=len(data))
+    dice = random.Random(name)
+    for sizes in ([len(data)], [1000, 7, 20_000], [dice.randrange(1, 5000) for _ in range(9)]):
+        reading = read(data, total=len(data) if told else None, sizes=sizes)
+        assert reading.count == len(data)
+        found = reading.finish()
+        if isinstance(expected, ImageInfo):
+            assert isinstance(found, ImageInfo), found
+            assert found.image_format == expected.image_format
+            assert found.image_dimension == expected.image_dimension
+            assert found.image_mode == expected.image_mode
+            assert found.orientation == expected.orientation
+        else:
+            assert found == expected
+
+
+def test_byte_by_byte() -> None:
+    """The smallest chunks there are."""
+    data = SAMPLES["jpeg-RGB"]
+    reading = read(data, total=len(data), sizes=[1])
+    assert reading.finish() == header.inspect(data, total=len(data))
+
+
+def test_facts_appear_as_soon_as_they_are_known() -> None:
+    """Not at the end of the body."""
+    reading = Reading(len(BMP))
+    reading.feed(BMP[:1000])
+    assert isinstance(reading.outcome, ImageInfo)
+    assert reading.outcome.image_dimension == (2000, 1500)
+
+
+def test_what_is_no_picture_is_told_at_once() -> None:
+    """The rest need not be downloaded."""
+    reading = Reading(None)
+    reading.feed(b"<!doctype html>" + bytes(1000))
+    assert isinstance(reading.outcome, Failure)
+    assert reading.outcome.code is ErrorCode.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize("size", range(1, 60, 3))
+def test_every_cut_of_a_header_is_told(size: int) -> None:
+    """A file that ends in its header has no facts, and is not called internal."""
+    data = SAMPLES["jpeg-RGB"][:size]
+    found = read(data, total=None, sizes=[10]).finish()
+    assert isinstance(found, Failure)
+    assert found.code in (ErrorCode.TRUNCATED_IMAGE, ErrorCode.NOT_AN_IMAGE)
+
+
+def test_nothing_at_all() -> None:
+    """No byte is an empty body."""
+    found = Reading(None).finish()
+    assert found == Failure(ErrorCode.EMPTY_BODY)
+
+
+def test_metadata_is_passed_over_not_kept() -> None:
+    """Forty megabytes of it cost a few kilobytes of memory."""
+    reading = Reading(None)
+    block = segment(0xE2, bytes(65_000))
+    reading.feed(SAMPLES["jpeg-RGB"][:2])
+    tracemalloc.start()
+    try:
+        for _ in range(640):
+            reading.feed(block)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 4_000_000
+    reading.feed(SAMPLES["jpeg-RGB"][2:])
+    found = reading.finish()
+    assert isinstance(found, ImageInfo) or found.code is ErrorCode.CORRUPT_IMAGE
+
+
+def test_some_metadata_does_not_hinder() -> None:
+    """Two megabytes of it, more than any camera writes."""
+    data = with_segments(SAMPLES["jpeg-RGB"], *[segment(0xE2, bytes(65_000))] * 32)
+    found = read(data, total=len(data), sizes=[16_384]).finish()
+    assert isinstance(found, ImageInfo), found
+    assert found.image_size == len(data)
