@@ -19,7 +19,15 @@ from workers.fetch.deadlines import Deadlines, Watched
 from workers.fetch.failures import failure_of, status_failure
 from workers.fetch.lanes import Body, Outcome, Ticket, Verdict
 from workers.fetch.memory import Budget, Reservation
-from workers.fetch.ranges import Answer, Kind, judge, range_header, strong_validator
+from workers.fetch.ranges import (
+    RANGE_BYTES,
+    Answer,
+    Kind,
+    further,
+    judge,
+    range_header,
+    strong_validator,
+)
 from workers.fetch.reading import Reading
 from workers.fetch.retries import retry_after, seconds_until_next
 from workers.fetch.targets import without_userinfo
@@ -27,13 +35,7 @@ from workers.settings import WorkSettings
 
 __all__ = ["Downloads"]
 
-#: The first range, and the least of a further one. Enough for 95 % of photographs.
-RANGE_BYTES = 16 * 1024
-#: A further range is never longer than this, whatever the walker asks for.
-MAX_RANGE_BYTES = 1024 * 1024
 FURTHER_RANGES = 3
-#: Asked for behind what the walker needs: it mostly goes on right there.
-BEYOND_BYTES = 4 * 1024
 #: So much of a body nobody needs is read to keep its connection.
 DRAIN_BYTES = 128 * 1024
 DRAIN_SECONDS = 1.0
@@ -116,8 +118,7 @@ class Downloads:
             facts = header.inspect(head, total=total, more=pieces)
             if not isinstance(facts, header.Need):
                 return facts
-            offset = facts.offset
-            length = min(max(facts.length + BEYOND_BYTES, RANGE_BYTES), MAX_RANGE_BYTES)
+            offset, length = facts.offset, further(facts.length)
             headers = CIMultiDict({hdrs.RANGE: range_header(offset, length)})
             if (validator := strong_validator(response.headers)) is not None:
                 headers[hdrs.IF_RANGE] = validator

@@ -64,7 +64,7 @@ class Ticket:
         self.fetch = Fetch()
         self.host: Host | None = None  # that granted the permit
         self.granted = 0.0  # when, by the loop's clock
-        self.started = 0.0  # when first
+        self.started = 0.0  # when first, by the clock of `time.monotonic`
         self.deadline = 0.0  # 0: not begun
         self.retry_after = 0.0  # seconds the host asked to wait
 

@@ -73,12 +73,12 @@ class CachedFailures(AbstractResolver):
             found = await self._inner.resolve(host, port, family)
             if not found:
                 raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
-            return found
         except OSError as exc:
             self._failed[host] = (now + _FORGET_AFTER, exc)
             while len(self._failed) > _REMEMBERED:
                 self._failed.popitem(last=False)
             raise
+        return found
 
     async def close(self) -> None:
         """Close the inner resolver."""

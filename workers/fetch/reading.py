@@ -1,14 +1,17 @@
-"""A body that streams past the walker: only the bytes it asks for are kept."""
+"""A body that streams past the walker: only the bytes it asks for are kept.
+
+It is asked when as many have come as a range would have brought, never by chance of how the
+network cut them: so the facts are the same at every host, in every run.
+"""
 
 from __future__ import annotations
 
 from imaging import header
 from imaging.facts import ErrorCode, Failure, ImageInfo
+from workers.fetch.ranges import RANGE_BYTES, further
 
 __all__ = ["Reading"]
 
-#: Kept behind what the walker asked for, so that small steps need no asking again.
-_SLACK = 16 * 1024
 #: More than this is never kept of one body.
 _MAX_KEPT = 1024 * 1024
 
@@ -23,8 +26,9 @@ class Reading:
         self._head = b""
         self._more: list[tuple[int, bytes]] = []
         self._kept = 0
-        self._from, self._length = 0, 1  # what is wanted now, and of it what has come
+        self._from, self._length = 0, 0  # what is wanted now, and of it what has come
         self._piece = b""
+        self._want(0, RANGE_BYTES)
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of the body."""
@@ -32,7 +36,7 @@ class Reading:
         self.count += len(chunk)
         while self.outcome is None:
             low = max(self._from + len(self._piece) - start, 0)
-            high = self._from + self._length + _SLACK - start
+            high = self._from + self._length - start
             if high > low:
                 self._piece += chunk[low:high]
             if len(self._piece) < self._length:
@@ -64,5 +68,8 @@ class Reading:
         elif answer.offset < passed:
             self.outcome = Failure(ErrorCode.INTERNAL, "the header cannot be read in one pass")
         else:
-            self._from, self._length = answer.offset, answer.length
-            self._piece = b""
+            self._want(answer.offset, further(answer.length))
+
+    def _want(self, start: int, length: int) -> None:
+        left = length if self._total is None else max(self._total - start, 0)
+        self._from, self._length, self._piece = start, min(length, left), b""

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from time import monotonic
 
 from imaging.facts import ErrorCode, Failure
 from workers.fetch.hosts import Host, Hosts
@@ -139,7 +140,7 @@ class Turns:
                 self._drop(line)
             ticket.host, ticket.granted = host, now
             if not ticket.deadline:
-                ticket.started = now
+                ticket.started = monotonic()
                 ticket.deadline = now + lane.timeout
             return ticket
         self._drop(line)
@@ -187,7 +188,7 @@ class Turns:
             self._hosts.tidy(host)
         if verdict is None:
             return
-        ticket.fetch.ms = (now - ticket.started) * 1000
+        ticket.fetch.ms = (monotonic() - ticket.started) * 1000
         if verdict.again is None:
             lane.done(ticket, verdict.outcome)
         else:

@@ -9,6 +9,7 @@ import os
 import stat
 from collections.abc import AsyncGenerator, Generator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from workers.errors import ManifestError, ManifestNotFound
@@ -67,6 +68,7 @@ class FileSource:
         self._max = max_bytes
         self._hash = hashlib.sha256()
         self._whole = False
+        self._reading: asyncio.Future[bytes | None] | None = None  # in a thread, until it is done
 
     @property
     def sha256(self) -> str | None:
@@ -75,25 +77,35 @@ class FileSource:
 
     def close(self) -> None:
         """Close the file; reading it is over."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        descriptor, self._fd = self._fd, -1
+        if descriptor < 0:
+            return
+        if self._reading is not None and not self._reading.done():
+            # A cancelled read: the number of a closed file could be another file's by now.
+            self._reading.add_done_callback(partial(_close, descriptor))
+        else:
+            os.close(descriptor)
 
     async def blocks(self) -> AsyncGenerator[bytes, None]:
         """The file's bytes from its start, inflated."""
-        reading = self._read()
+        reading = self._read(self._fd)
+        loop = asyncio.get_running_loop()
         try:
-            while (block := await asyncio.to_thread(next, reading, None)) is not None:
+            while True:
+                self._reading = loop.run_in_executor(None, next, reading, None)
+                block = await asyncio.shield(self._reading)
+                if block is None:
+                    return
                 yield block
         finally:
             with suppress(ValueError):  # cancelled while the thread still reads
                 reading.close()
 
-    def _read(self) -> Generator[bytes, None, None]:
+    def _read(self, descriptor: int) -> Generator[bytes, None, None]:
         inflater = Inflater(self._max)
         position = 0
         try:
-            while data := os.pread(self._fd, _BLOCK, position):
+            while data := os.pread(descriptor, _BLOCK, position):
                 position += len(data)
                 self._hash.update(data)
                 yield from inflater.feed(data)
@@ -101,3 +113,10 @@ class FileSource:
             raise ManifestError(f"cannot read the manifest: {exc.strerror}") from exc
         yield from inflater.finish()
         self._whole = True
+
+
+def _close(descriptor: int, reading: asyncio.Future[bytes | None]) -> None:
+    """Close the descriptor behind the last read, of which nobody wants to know any more."""
+    os.close(descriptor)
+    if not reading.cancelled():
+        reading.exception()

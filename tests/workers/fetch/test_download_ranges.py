@@ -21,7 +21,7 @@ from tests.workers.fetch.pictures import (
     same,
 )
 from tests.workers.fetch.raw_hosts import answering, head
-from workers.fetch.download import RANGE_BYTES
+from workers.fetch.ranges import RANGE_BYTES
 from workers.settings import WorkSettings
 
 pytestmark = pytest.mark.usefixtures("hurried")

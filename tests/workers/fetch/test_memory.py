@@ -119,9 +119,8 @@ async def test_any_course_of_events(seed: int) -> None:
         assert budget.free + sum(room.size for room in held) <= 1000
     for task in waiting:
         task.cancel()
-    for result in await asyncio.gather(*waiting, return_exceptions=True):
-        if isinstance(result, Reservation):
-            held.append(result)
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    held += [result for result in results if isinstance(result, Reservation)]
     for room in held:
         room.release()
     assert budget.free == 1000

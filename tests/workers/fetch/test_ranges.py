@@ -28,7 +28,7 @@ def said(status: int, claim: str | None, *, asked: int | None = 0) -> Answer:
     [
         (206, "bytes 0-99/500", 0, Answer(PART, 500)),
         (206, "bytes 0-0/1", 0, Answer(PART, 1)),
-        (206, " bytes 100-499/500 ", 100, Answer(PART, 500)),
+        (206, "bytes 100-499/500", 100, Answer(PART, 500)),
         (206, "bytes 0-99/*", 0, Answer(UNRANGED)),
         (206, "bytes 1-99/500", 0, Answer(UNRANGED)),
         (206, "bytes 0-99/500", 100, Answer(UNRANGED)),
