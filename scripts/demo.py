@@ -98,7 +98,8 @@ def main() -> int:
         os.execve(sys.executable, [sys.executable, "-m", "server"], env)  # noqa: S606
     if arguments.once:
         env.setdefault("CENSUS_PORT", "0")  # any: nobody else is to find it
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: a shell's & has it ignored
+        signal.signal(number, lambda *_: sys.exit(0))
     with ExitStack() as stack:
         host = [sys.executable, "scripts/picture_host.py"]
         _, ready = stack.enter_context(running(host, env))
@@ -116,7 +117,8 @@ def main() -> int:
         say(f"sample: {'complete' if whole else 'NOT complete'}, {time.monotonic() - began:.2f} s")
         if arguments.once:
             return 0 if whole else 1
-        say(f"\nserving on {url} until Ctrl-C; the sample again:")
+        say(f"\npictures on {base}: any path answers, scripts/hosting/misbehaviour.py lists others")
+        say(f"serving on {url} until Ctrl-C; the sample again:")
         body = json.dumps({"filepath": manifest})
         say(f"  curl -N {url}/api/v1/images_info -H 'Content-Type: application/json' -d '{body}'")
         return int(server.wait())

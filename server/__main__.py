@@ -50,7 +50,9 @@ def main() -> int:
     """Run the server; returns the exit code."""
     import os
 
-    parser = argparse.ArgumentParser(prog="python -m server", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m server", description="Serve until SIGTERM or Ctrl-C. Settings: CENSUS_*."
+    )
     parser.add_argument("--show-settings", action="store_true", help="print them and exit")
     arguments = parser.parse_args()
 
@@ -68,6 +70,8 @@ def main() -> int:
         return 2
     if arguments.show_settings:
         print(show_settings(settings))  # noqa: T201 - the answer
+        for sentence in unknown_names(ServerSettings, os.environ):
+            print(sentence, file=sys.stderr)  # noqa: T201
         return 0
     logs.set_up(settings.log_level, settings.log_format)
     import logging

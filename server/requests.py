@@ -59,7 +59,8 @@ class InfoRequest(BaseModel):
 
     def options(self) -> InfoOptions:
         """The options alone."""
-        return InfoOptions(self.depth, self.ordered, self.limit, self.timeout, self.thumbnail)
+        depth = self.depth if self.thumbnail is None else Depth.FULL
+        return InfoOptions(depth, self.ordered, self.limit, self.timeout, self.thumbnail)
 
 
 async def read_json(request: web.Request) -> InfoRequest:

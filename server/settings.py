@@ -22,7 +22,7 @@ class ServerSettings(WorkSettings):
         description="allow listening on an address others can reach",
     )
     shutdown_grace: float = Field(
-        25.0, ge=0, description="seconds open streams have to end after SIGTERM"
+        25.0, ge=0, description="seconds slow clients have for their last lines after SIGTERM"
     )
 
     @field_validator("open")
@@ -31,8 +31,8 @@ class ServerSettings(WorkSettings):
         host = info.data.get("host", "127.0.0.1")
         if not value and not _is_loopback(host):
             msg = (
-                f"HOST={host} can be reached from other machines, and whoever reaches it can"
-                " make this one download; set OPEN=1 if that is wanted"
+                f"CENSUS_HOST={host} can be reached from other machines, and whoever reaches it can"
+                " make this one download; set CENSUS_OPEN=1 if that is wanted"
             )
             raise ValueError(msg)
         return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ import uvloop
 
 from tests import picture_hosts
 from tests.picture_hosts import PictureHost
-from workers.settings import WorkSettings
+from workers.settings import PREFIX, WorkSettings
 
 S = TypeVar("S", bound=WorkSettings)
 
@@ -20,6 +21,15 @@ S = TypeVar("S", bound=WorkSettings)
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Every asynchronous test runs on the loop that the programs run on."""
     return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unset() -> Iterator[None]:
+    """Tests do not depend on the settings of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(PREFIX)]:
+            patch.delenv(name)
+        yield
 
 
 @pytest.fixture(scope="session")

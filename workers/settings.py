@@ -72,7 +72,7 @@ class WorkSettings(BaseSettings):
         default_factory=lambda: os.cpu_count() or 1, ge=1, description="processes that decode"
     )
     pool_memory: ByteSize | None = Field(
-        None, description="address space a process may add to what it starts with"
+        None, ge=64 * MiB, description="address space a process may add to what it starts with"
     )
     decode_timeout: float = Field(20.0, gt=0, description="seconds to decode one picture")
     user_agent: str = Field(f"imagecensus/{VERSION}", min_length=1, description="sent to hosts")
@@ -97,6 +97,23 @@ class WorkSettings(BaseSettings):
         parts = _split(value)
         return frozenset(str(part).lower() for part in parts) if isinstance(parts, list) else parts
 
+    @field_validator("data_root")
+    @classmethod
+    def _folder(cls, value: Path) -> Path:
+        if value.exists() and not value.is_dir():
+            msg = "is not a folder"
+            raise ValueError(msg)
+        return value
+
+    @field_validator("trusted_hosts")
+    @classmethod
+    def _names(cls, value: frozenset[str]) -> frozenset[str]:
+        for host in value:
+            if "/" in host or " " in host:
+                msg = f"{host!r} is not host or host:port"
+                raise ValueError(msg)
+        return value
+
     @field_validator("user_agent")
     @classmethod
     def _one_line(cls, value: str) -> str:
@@ -108,9 +125,7 @@ class WorkSettings(BaseSettings):
     @model_validator(mode="after")
     def _bounds(self) -> Self:
         if self.max_inflight_bytes < self.max_image_bytes:
-            msg = (
-                "MAX_INFLIGHT_BYTES must be at least MAX_IMAGE_BYTES, or no body of that size fits"
-            )
+            msg = "CENSUS_MAX_INFLIGHT_BYTES must be at least CENSUS_MAX_IMAGE_BYTES, or none fits"
             raise ValueError(msg)
         return self
 
@@ -144,12 +159,13 @@ def read_settings(kind: type[S], **given: Any) -> S:
 
 def unknown_names(kind: type[WorkSettings], environ: Mapping[str, str]) -> list[str]:
     """A sentence for each `CENSUS_*` variable that names no setting (a typing error, mostly)."""
-    known = [PREFIX + name.upper() for name in kind.model_fields]
+    known = [name.upper() for name in kind.model_fields]
     sentences = []
     for name in sorted(environ):
-        if name.startswith(PREFIX) and name not in known:
-            near = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+        bare = name.removeprefix(PREFIX)  # the prefix alone would make all of them look alike
+        if name.startswith(PREFIX) and bare not in known:
+            near = get_close_matches(bare, known, n=1)
+            hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
             sentences.append(f"{name} is not a setting{hint}")
     return sentences
 

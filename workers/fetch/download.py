@@ -10,7 +10,7 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 
-from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
+from aiohttp import ClientError, ClientResponse, ClientSession, TooManyRedirects, hdrs
 from multidict import CIMultiDict
 
 from imaging import header
@@ -75,6 +75,8 @@ class Downloads:
             with watched:
                 outcome = await work(ticket, watched)
         except Exception as exc:
+            if isinstance(exc, TooManyRedirects) and exc.history:
+                fetch.status = exc.history[-1].status
             outcome = failure_of(exc, answered=fetch.status is not None)
         else:
             if not isinstance(outcome, Failure):
@@ -165,9 +167,10 @@ class Downloads:
         """The body of a 206, no more of it than was asked for."""
         told = response.content_length
         if told is not None and told <= length:
-            data = await response.read()
-            ticket.fetch.bytes += len(data)
-            return data
+            try:
+                return await response.read()
+            finally:  # of a body that was cut, what came
+                ticket.fetch.bytes += response.content.total_bytes
         chunks, count = [], 0
         while count < length and (chunk := await response.content.readany()):
             chunks.append(chunk)

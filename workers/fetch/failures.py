@@ -11,6 +11,7 @@ from aiohttp import http_exceptions
 from imaging.facts import ErrorCode, Failure
 from workers.fetch.deadlines import DownloadTimeout
 from workers.fetch.guard import BLOCKED_ERRNO
+from workers.fetch.targets import without_userinfo
 
 __all__ = ["failure_of", "status_failure"]
 
@@ -36,7 +37,8 @@ def failure_of(exc: Exception, *, answered: bool) -> Failure:
     if isinstance(exc, aiohttp.TooManyRedirects):
         return Failure(ErrorCode.TOO_MANY_REDIRECTS)
     if isinstance(exc, aiohttp.RedirectClientError):
-        return Failure(ErrorCode.BAD_REDIRECT, "the redirect is not to a valid http(s) URL")
+        told = without_userinfo(str(exc))[:200]
+        return Failure(ErrorCode.BAD_REDIRECT, f"{ErrorCode.BAD_REDIRECT.sentence}: {told}")
     if isinstance(exc, aiohttp.NonHttpUrlClientError):
         return Failure(ErrorCode.BAD_SCHEME)
     if isinstance(exc, aiohttp.InvalidURL | UnicodeError):
@@ -61,7 +63,7 @@ def _connector(error: OSError) -> Failure:
     if error.errno == BLOCKED_ERRNO:
         return Failure(
             ErrorCode.BLOCKED_ADDRESS,
-            f"{error.strerror}; CENSUS_ALLOW_NETWORKS opens networks by name",
+            f"{error.strerror}; CENSUS_ALLOW_NETWORKS can allow its network",
         )
     if isinstance(error, ssl.SSLError):
         return Failure(ErrorCode.TLS, _sentence(ErrorCode.TLS, error))

@@ -65,7 +65,7 @@ def parse_network(text: str) -> Network:
         number = int(port) if port else None
         if number is not None and not 0 < number < 65536:
             raise ValueError
-        return Network(ipaddress.ip_network(cidr, strict=False), number)
+        return Network(ipaddress.ip_network(cidr), number)
     except ValueError:
         msg = f"{text!r} is not CIDR[:port], such as 10.0.0.0/8 or 127.0.0.1/32:8000"
         raise ValueError(msg) from None

@@ -164,7 +164,7 @@ async def test_random_answers_are_never_internal(settings_of: SettingsOf) -> Non
         head("429 Slow Down", Retry_After="Wed, 21 Oct 2015 07:28:00 GMT", Content_Length=0),
     ]
 
-    def damaged(_: bytes) -> bytes:
+    def damaged(_request: bytes) -> bytes:
         said = bytearray(dice.choice(bases) + PICTURE)
         for _ in range(dice.randrange(1, 4)):
             at = dice.randrange(120)

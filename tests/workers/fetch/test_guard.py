@@ -279,8 +279,8 @@ async def test_message_names_the_address_and_no_more(guarded: WorkSettings) -> N
     async with fetching(guarded, resolver=resolving({"x.example": ["10.1.2.3"]})) as fetch:
         outcomes: Outcomes = await fetch("http://x.example/", "http://192.168.0.1/")
     assert [getattr(outcome, "message", "") for outcome in outcomes] == [
-        "address 10.1.2.3 is not public; CENSUS_ALLOW_NETWORKS opens networks by name",
-        "address 192.168.0.1 is not public; CENSUS_ALLOW_NETWORKS opens networks by name",
+        "address 10.1.2.3 is not public; CENSUS_ALLOW_NETWORKS can allow its network",
+        "address 192.168.0.1 is not public; CENSUS_ALLOW_NETWORKS can allow its network",
     ]
 
 

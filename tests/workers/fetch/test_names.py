@@ -34,7 +34,7 @@ async def test_many_slow_look_ups_do_not_hold_up_other_threads(
         assert go.wait(10)
         return []
 
-    monkeypatch.setattr(module.socket, "getaddrinfo", slow)
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
     names = ThreadedNames()
     waiting = [asyncio.create_task(names.resolve(f"{n}.example")) for n in range(100)]
     await asyncio.sleep(0)

@@ -12,7 +12,7 @@ import pytest
 from imaging.facts import ErrorCode, Failure, ImageInfo
 from tests.asserts import wait_until
 from tests.picture_hosts import PictureHost
-from tests.workers.fetch.downloading import failure, fetching, info
+from tests.workers.fetch.downloading import failure, fetching, info, resolving
 from tests.workers.fetch.pictures import SMALL
 from workers.fetch import hosts, retries
 from workers.fetch.lanes import Lane, Outcome, Ticket, Verdict
@@ -99,7 +99,7 @@ async def test_permits_and_connections_are_bounded() -> None:
         rig.add(lane, *urls(f"h{n}", 10))
     await rig.finished(200)
     assert rig.peak.pop("") == 8
-    assert set(rig.peak.values()) == {3}
+    assert max(rig.peak.values()) == 3
     assert set(rig.done.values()) == {FACTS}
     await rig.turns.close_lane(lane)
     await wait_until(lambda: rig.turns.busy == 0)
@@ -147,7 +147,7 @@ async def test_hosts_of_a_lane_take_turns() -> None:
     lane = rig.lane(soon)
     rig.add(lane, *urls("a", 1000), *urls("b", 1))
     await wait_until(lambda: "http://b/0" in rig.done)
-    assert len(rig.done) < 20
+    assert rig.order.index("http://b/0") < 20
     await rig.turns.close_lane(lane)
 
 
@@ -271,12 +271,9 @@ async def test_no_permit_is_held_while_resting() -> None:
     lane = rig.lane(second_time)
     rig.add(lane, *urls("a", 60))
     await rig.finished(60)
-    assert rig.order[0] == rig.order.pop(
-        next(n for n in range(1, 61) if rig.order[n] == "http://a/0")
-    )
-    assert rig.order == urls("a", 60)
-    assert list(rig.done)[0] != "http://a/0"
-    assert list(rig.done)[-1] != "http://a/0"
+    again = rig.order.index("http://a/0", 1)
+    assert 1 < again < 60
+    assert rig.order[:again] + rig.order[again + 1 :] == urls("a", 60)
     assert set(rig.done.values()) == {FACTS}
 
 
@@ -425,8 +422,6 @@ async def test_black_hole_among_good_hosts(
     )
     hole = f"http://127.0.0.1:{host.port}/silent"
     good = [f"http://localhost.example:{host.port}/{SMALL}?{n}" for n in range(200)]
-    from tests.workers.fetch.downloading import resolving
-
     names = resolving({"localhost.example": ["127.0.0.1"]})
     async with fetching(settings, resolver=names) as fetch:
         bad = asyncio.create_task(fetch(*[f"{hole}/{n}" for n in range(200)]))

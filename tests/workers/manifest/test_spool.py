@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 
 from tests.asserts import wait_until
 from workers.errors import ManifestError, ManifestTooLarge
-from workers.manifest import spool as module
 from workers.manifest.rows import read_rows
 from workers.manifest.spool import Spool, SpoolFull, SpoolRoom
 
@@ -189,7 +188,7 @@ async def test_cancelled_write_leaks_neither_room_nor_descriptor(
         written.append(os.fstat(number).st_nlink)
         return len(data)
 
-    monkeypatch.setattr(module.os, "pwrite", slow_disk)
+    monkeypatch.setattr(os, "pwrite", slow_disk)
     before = psutil.Process().num_fds()
     spool = Spool(room, max_bytes=MANY)
     writing = asyncio.create_task(spool.write(bytes(700)))
@@ -229,7 +228,7 @@ async def test_disk_that_fails_is_no_full_disk(
         raise OSError(5, "Input/output error")
 
     spool = Spool(wide, max_bytes=MANY)
-    monkeypatch.setattr(module.os, "pwrite", broken)
+    monkeypatch.setattr(os, "pwrite", broken)
     with pytest.raises(ManifestError, match="Input/output error") as caught:
         await spool.write(b"x")
     assert not isinstance(caught.value, SpoolFull)
