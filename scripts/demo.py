@@ -76,7 +76,8 @@ def run_sample(url: str, manifest: str, rows: int) -> bool:
         headers={"Content-Type": "application/json"},
     )
     records, complete = 0, False
-    with urllib.request.urlopen(request, timeout=START_SECONDS) as answer:  # noqa: S310
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(request, timeout=START_SECONDS) as answer:
         for line in answer:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
@@ -99,7 +100,7 @@ def main() -> int:
     if arguments.once:
         env.setdefault("CENSUS_PORT", "0")  # any: nobody else is to find it
     for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: a shell's & has it ignored
-        signal.signal(number, lambda *_: sys.exit(0))
+        signal.signal(number, lambda *_: sys.exit(130 if arguments.once else 0))
     with ExitStack() as stack:
         host = [sys.executable, "scripts/picture_host.py"]
         _, ready = stack.enter_context(running(host, env))

@@ -28,7 +28,7 @@ def create_runner(
         auto_decompress=False,
         access_log=None,
         lingering_time=LINGER_SECONDS,
-        shutdown_timeout=settings.shutdown_grace,
+        shutdown_timeout=LINGER_SECONDS,  # streams had their grace in `lifecycle.drain`
     )
 
 

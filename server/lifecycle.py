@@ -29,3 +29,4 @@ def engine(
 async def drain(app: web.Application) -> None:
     """End open streams with a summary that says so. For `on_shutdown`: handlers still run."""
     await app[keys.STREAMS].drain()
+    await app[keys.STREAMS].leave(app[keys.SETTINGS].shutdown_grace)

@@ -22,6 +22,7 @@ class OpenStream:
 
     def __init__(self, inspection: Inspection) -> None:
         self._inspection = inspection
+        self.task = asyncio.current_task()
         self.reason: str | None = None  #: why it was ended early
 
     async def batches(self, *, idle: float) -> AsyncGenerator[list[Record], None]:
@@ -40,8 +41,8 @@ class OpenStream:
 
     async def end(self, reason: str) -> None:
         """Start no more rows; what is under way is recorded as cancelled."""
-        self.reason = reason
-        await self._inspection.stop()
+        if await self._inspection.stop():
+            self.reason = reason
 
 
 class OpenStreams:
@@ -86,5 +87,15 @@ class OpenStreams:
         self.draining = True
         now = asyncio.get_running_loop().time()
         for clock in self._clocks:
-            clock.reschedule(now)
+            if not clock.expired():
+                clock.reschedule(now)
         await asyncio.gather(*(stream.end("draining") for stream in self._open))
+
+    async def leave(self, grace: float) -> None:
+        """Wait for answers to be written; those that are not after *grace* seconds are cut."""
+        answers = {stream.task for stream in self._open if stream.task is not None}
+        if answers:  # clients that read slowly still have their last lines to come
+            _, late = await asyncio.wait(answers, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

@@ -30,7 +30,7 @@ class Outbox:
         self._early: dict[int, Record] = {}  # ordered: finished before their turn
         self._next: int | None = None  # ordered: whose turn it is
         self._ended = False
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
         self._taker: asyncio.Future[None] | None = None
         self._wanted = 1
         self._feeder: asyncio.Future[None] | None = None
@@ -69,6 +69,16 @@ class Outbox:
             self._ended, self._error = True, error
         self._wake()
 
+    @property
+    def whole(self) -> bool:
+        """Whether every row that there is has its record."""
+        return self._ended and self._error is None and self._open == self._held()
+
+    def fail(self, error: BaseException) -> None:
+        """End now, and let the reader raise *error* behind what there is."""
+        self._ended, self._error = True, error
+        self.cut()
+
     def cut(self) -> None:
         """End now: rows without a record will not get one."""
         self._out += [self._early.pop(index) for index in sorted(self._early)]
@@ -92,6 +102,9 @@ class Outbox:
             yield batch
         if self._error is not None:
             raise self._error
+
+    def _held(self) -> int:
+        return len(self._out) + len(self._early)
 
     def _all_out(self) -> bool:
         return self._ended and self._open == len(self._out)

@@ -14,20 +14,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Any, Self
 
 from imaging.examine import Examined
 from imaging.facts import ErrorCode, Failure, ImageInfo
 from workers.engine import Engine
 from workers.fetch.lanes import Body, Lane, Outcome, Ticket
-from workers.fetch.targets import parse_target, without_userinfo
+from workers.fetch.targets import Target, parse_target, without_userinfo
 from workers.manifest.rows import Row
 from workers.options import InfoOptions
 from workers.outbox import Outbox
 from workers.pool import child
 from workers.pool.slot import Slot
+from workers.pool.supervisor import PoolClosedError
 from workers.records import Record
 
 __all__ = ["Inspection", "inspect_rows"]
@@ -77,12 +78,22 @@ class Inspection:
 
     def start(self) -> Self:
         """Begin; records gather from now on, up to the window."""
-        self._tasks.append(asyncio.create_task(self._feed()))
+        self._run(self._feed())
         if self._options.needs_body:
             # One more than slots: its chunk is chosen the moment a slot comes free.
             for _ in range(self._engine.pool.size + 1):
-                self._tasks.append(asyncio.create_task(self._decode()))
+                self._run(self._decode())
         return self
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.append(task)
+        task.add_done_callback(self._ran)
+
+    def _ran(self, task: asyncio.Task[None]) -> None:
+        """A task that fails takes the stream with it: better an end that says so than none."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._outbox.fail(error)
 
     async def batches(self, *, idle: float) -> AsyncIterator[list[Record]]:
         """Records, as many at a time as have finished; an empty list each *idle* seconds without.
@@ -93,8 +104,12 @@ class Inspection:
         async for records in self._outbox.batches(idle=idle):
             yield records
 
-    async def stop(self) -> None:
-        """Start no more rows. Those under way become `cancelled` records, then `batches` ends."""
+    async def stop(self) -> bool:
+        """Start no more rows. Those under way become `cancelled` records, then `batches` ends.
+
+        Returns whether anything was cut off: not where only the reader was late.
+        """
+        whole = self._outbox.whole
         begun = [(ticket, None) for ticket in await self._halt()]
         for ticket, body in [*begun, *self._bodies, *self._decoding.items()]:
             if body is not None:
@@ -103,6 +118,7 @@ class Inspection:
         self._bodies.clear()
         self._decoding.clear()
         self._outbox.cut()
+        return not whole
 
     async def close(self) -> None:
         """Cancel everything; nothing is recorded any more."""
@@ -123,7 +139,7 @@ class Inspection:
         try:
             async for row in self._rows:
                 outbox.admit(row.index)
-                target = row.problem or parse_target(row.url or "")
+                target = row.problem or _target(row)
                 if isinstance(target, Failure):
                     shown = without_userinfo(row.url) if row.url is not None else None
                     outbox.put(Record(row.index, row.id, shown, target))
@@ -174,7 +190,9 @@ class Inspection:
         limits, thumbnail = self._engine.limits, self._options.thumbnail
         try:
             return await slot.run(child.examine_item, data, limits, thumbnail)
-        except Exception:  # no child starts, say: their rows have an answer all the same
+        except PoolClosedError:
+            raise
+        except Exception:  # a bug: their rows have an answer all the same
             logger.exception("a chunk was not decoded", extra={"action": "decode_failed"})
             return [Failure(ErrorCode.INTERNAL, "no process to decode it")] * len(data)
 
@@ -193,3 +211,11 @@ class Inspection:
         if not self._bodies:
             self._bodies_came.clear()
         return chunk
+
+
+def _target(row: Row) -> Target | Failure:
+    try:
+        return parse_target(row.url or "")
+    except Exception:  # a bug, and of this one row
+        logger.exception("a URL could not be read", extra={"action": "url_bug"})
+        return Failure(ErrorCode.INTERNAL)

@@ -107,7 +107,7 @@ def test_all_problems_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bodies_must_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Or the largest would wait for ever."""
-    with pytest.raises(SettingsError, match="MAX_INFLIGHT_BYTES must be at least MAX_IMAGE_BYTES"):
+    with pytest.raises(SettingsError, match="MAX_INFLIGHT_BYTES must be at least"):
         read(monkeypatch, MAX_IMAGE_BYTES="2MiB", MAX_INFLIGHT_BYTES="1MiB")
 
 

@@ -7,16 +7,17 @@ then for the file, of which it reads only as much as it must. Every failure is a
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Awaitable, Callable
 
-from aiohttp import ClientError, ClientResponse, ClientSession, TooManyRedirects, hdrs
+from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
 from multidict import CIMultiDict
 
 from imaging import header
 from imaging.facts import ErrorCode, Failure, ImageInfo
 from workers.fetch.deadlines import Deadlines, Watched
-from workers.fetch.failures import failure_of, status_failure
+from workers.fetch.failures import NO_CONNECTION, failure_of, header_text, status_failure
 from workers.fetch.lanes import Body, Outcome, Ticket, Verdict
 from workers.fetch.memory import Budget, Reservation
 from workers.fetch.ranges import (
@@ -29,11 +30,15 @@ from workers.fetch.ranges import (
     strong_validator,
 )
 from workers.fetch.reading import Reading
+from workers.fetch.redirects import RedirectError, next_url
 from workers.fetch.retries import retry_after, seconds_until_next
 from workers.fetch.targets import without_userinfo
+from workers.records import Fetch
 from workers.settings import WorkSettings
 
 __all__ = ["Downloads"]
+
+logger = logging.getLogger(__name__)
 
 FURTHER_RANGES = 3
 #: So much of a body nobody needs is read to keep its connection.
@@ -51,6 +56,7 @@ class Downloads:
         self._settings = settings
         self._budget = Budget(int(settings.max_inflight_bytes))
         self._deadlines = Deadlines(settings.read_timeout)
+        self._patience = min(settings.read_timeout, settings.timeout)
 
     def header(self, ticket: Ticket) -> Awaitable[Verdict]:
         """An attempt that ends in an ImageInfo or a Failure."""
@@ -64,9 +70,10 @@ class Downloads:
         self, ticket: Ticket, work: Callable[[Ticket, Watched], Awaitable[Outcome]]
     ) -> Verdict:
         fetch = ticket.fetch
+        if fetch.attempts:  # nothing of the attempt before stays, but what it cost
+            ticket.fetch = fetch = Fetch(bytes=fetch.bytes, attempts=fetch.attempts)
+            ticket.retry_after = 0.0
         fetch.attempts += 1
-        fetch.status = None
-        ticket.retry_after = 0.0
         outcome: Outcome
         watched = Watched(
             self._deadlines, ticket.lane.under_way[ticket], ticket.deadline, ticket.granted
@@ -75,14 +82,19 @@ class Downloads:
             with watched:
                 outcome = await work(ticket, watched)
         except Exception as exc:
-            if isinstance(exc, TooManyRedirects) and exc.history:
-                fetch.status = exc.history[-1].status
-            outcome = failure_of(exc, answered=fetch.status is not None)
+            outcome = failure_of(exc, answered=watched.response is not None)
+            if outcome.code is ErrorCode.INTERNAL:
+                logger.exception("a download raised", extra={"action": "fetch_bug"})
         else:
             if not isinstance(outcome, Failure):
                 return Verdict(outcome)
-        silent = outcome.code is ErrorCode.TIMEOUT and fetch.status is None
         now = asyncio.get_running_loop().time()
+        # A host is not silent that answered something, or that a client gave less than its time.
+        silent = (
+            outcome.code is ErrorCode.TIMEOUT
+            and fetch.status is None
+            and (now - ticket.granted >= self._patience or outcome.message == NO_CONNECTION)
+        )
         wait = seconds_until_next(
             outcome,
             attempt=fetch.attempts,
@@ -240,22 +252,32 @@ class Downloads:
         """Ask, and note what the answer says of itself. The caller releases it, which closes the
         connection unless the body was read to its end.
         """
-        if watched.response is not None:  # a further question: the last answer was heard until now
-            watched.response, watched.heard_at = None, asyncio.get_running_loop().time()
-        response = await self._session.get(
-            ticket.target.url,
-            headers=headers,
-            max_redirects=self._settings.max_redirects + 1,  # it raises at the last; 0: never
-        )
-        watched.response, watched.heard_bytes = response, -1
-        fetch, said = ticket.fetch, response.headers
-        fetch.status = response.status
-        fetch.content_type = said.get(hdrs.CONTENT_TYPE)
-        fetch.etag = said.get(hdrs.ETAG)
-        fetch.last_modified = said.get(hdrs.LAST_MODIFIED)
-        if response.history and response.history[-1] is not response:  # one without Location is
-            fetch.final_url = without_userinfo(str(response.url))
-        return response
+        fetch, url, hops = ticket.fetch, ticket.target.url, 0
+        while True:
+            if watched.response is not None:  # another question: the last was heard until now
+                watched.response, watched.heard_at = None, asyncio.get_running_loop().time()
+            response = await self._session.get(url, headers=headers, allow_redirects=False)
+            watched.response, watched.heard_bytes = response, -1
+            said = response.headers
+            fetch.status = response.status
+            fetch.content_type = header_text(said.get(hdrs.CONTENT_TYPE))
+            fetch.etag = header_text(said.get(hdrs.ETAG))
+            fetch.last_modified = header_text(said.get(hdrs.LAST_MODIFIED))
+            if not 300 <= response.status < 400:
+                return response
+            try:
+                onward = next_url(url, response.status, said)
+                if onward is None:
+                    return response
+                if hops == self._settings.max_redirects:
+                    raise RedirectError(Failure(ErrorCode.TOO_MANY_REDIRECTS))
+                await self._drain(ticket, response)
+            except BaseException:
+                response.release()
+                raise
+            response.release()
+            url, hops = onward, hops + 1
+            fetch.final_url = without_userinfo(str(url))
 
     async def _drain(self, ticket: Ticket, response: ClientResponse) -> None:
         """Read on a little, so that the connection can serve again; never an error."""

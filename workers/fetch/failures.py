@@ -11,9 +11,11 @@ from aiohttp import http_exceptions
 from imaging.facts import ErrorCode, Failure
 from workers.fetch.deadlines import DownloadTimeout
 from workers.fetch.guard import BLOCKED_ERRNO
-from workers.fetch.targets import without_userinfo
+from workers.fetch.redirects import RedirectError
 
-__all__ = ["failure_of", "status_failure"]
+__all__ = ["NO_CONNECTION", "failure_of", "header_text", "status_failure"]
+
+NO_CONNECTION = "no connection in time"
 
 #: What `getaddrinfo` says when a name does not exist, as opposed to when it could not tell.
 _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)}
@@ -21,11 +23,25 @@ _NO_SUCH_NAME = {socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NON
 
 def status_failure(status: int, reason: str | None) -> Failure:
     """The failure of an answer that is not the picture."""
-    return Failure(ErrorCode.HTTP_STATUS, f"{status} {reason or ''}".strip()[:200], status)
+    told = f"{status} {header_text(reason) or ''}".strip()[:200]
+    return Failure(ErrorCode.HTTP_STATUS, told, status)
+
+
+def header_text(value: str | None) -> str | None:
+    """What a host wrote in a header, as text that can be written on: latin-1 if not UTF-8."""
+    if value is None or value.isascii():
+        return value
+    raw = value.encode("utf-8", "surrogateescape")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
 
 
 def failure_of(exc: Exception, *, answered: bool) -> Failure:
     """The failure that *exc* stands for; *answered*: the head of an answer had come."""
+    if isinstance(exc, RedirectError):
+        return exc.failure
     if isinstance(exc, aiohttp.ClientConnectorDNSError):
         return _dns(exc.os_error)
     if isinstance(exc, aiohttp.ClientSSLError | ssl.SSLError):
@@ -34,11 +50,6 @@ def failure_of(exc: Exception, *, answered: bool) -> Failure:
         return _connector(exc.os_error)
     if isinstance(exc, TimeoutError):  # aiohttp's own timeouts are of this class too
         return Failure(ErrorCode.TIMEOUT, _timeout(exc, answered))
-    if isinstance(exc, aiohttp.TooManyRedirects):
-        return Failure(ErrorCode.TOO_MANY_REDIRECTS)
-    if isinstance(exc, aiohttp.RedirectClientError):
-        told = without_userinfo(str(exc))[:200]
-        return Failure(ErrorCode.BAD_REDIRECT, f"{ErrorCode.BAD_REDIRECT.sentence}: {told}")
     if isinstance(exc, aiohttp.NonHttpUrlClientError):
         return Failure(ErrorCode.BAD_SCHEME)
     if isinstance(exc, aiohttp.InvalidURL | UnicodeError):
@@ -80,7 +91,7 @@ def _payload(exc: aiohttp.ClientPayloadError) -> Failure:
 def _timeout(exc: Exception, answered: bool) -> str:
     if isinstance(exc, DownloadTimeout):
         return str(exc)
-    return "the host fell silent" if answered else "no connection in time"
+    return "the host fell silent" if answered else NO_CONNECTION
 
 
 def _sentence(code: ErrorCode, exc: Exception) -> str:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections import OrderedDict
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from contextlib import suppress
+from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 __all__ = ["CachedFailures", "ThreadedNames"]
+
+_Infos = list[tuple[Any, ...]]
 
 _THREADS = 32
 _REMEMBERED = 10_000
@@ -22,19 +25,32 @@ _FORGET_AFTER = 60.0  # seconds; as long as a good answer is kept
 
 
 class ThreadedNames(AbstractResolver):
-    """The system's resolver, `getaddrinfo`."""
+    """The system's resolver, `getaddrinfo`, in threads that hold up nobody's exit."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="names")
+        self._threads = asyncio.Semaphore(_THREADS)
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Every address of *host*. Raises OSError (`socket.gaierror`)."""
-        look_up = partial(
-            socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG
-        )
-        infos = await asyncio.get_running_loop().run_in_executor(self._threads, look_up)
+        await self._threads.acquire()
+        loop = asyncio.get_running_loop()
+        found: asyncio.Future[_Infos] = loop.create_future()
+
+        def look_up() -> None:
+            infos, error = _Infos(), None
+            try:
+                infos = socket.getaddrinfo(
+                    host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG
+                )
+            except (OSError, UnicodeError) as exc:
+                error = exc
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(self._tell, found, infos, error)
+
+        threading.Thread(target=look_up, name=f"names-{host}", daemon=True).start()
+        infos = await found
         return [
             ResolveResult(
                 hostname=host,
@@ -47,9 +63,17 @@ class ThreadedNames(AbstractResolver):
             for kind, _, protocol, _, address in infos
         ]
 
+    def _tell(self, found: asyncio.Future[_Infos], infos: _Infos, error: Exception | None) -> None:
+        self._threads.release()
+        if found.done():  # cancelled meanwhile
+            return
+        if error is not None:
+            found.set_exception(error)
+        else:
+            found.set_result(infos)
+
     async def close(self) -> None:
-        """Take no more look-ups; those under way end by themselves."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Nothing to close: look-ups under way end by themselves, heard by nobody."""
 
 
 class CachedFailures(AbstractResolver):

@@ -24,14 +24,15 @@ async def open_session(
 ) -> AsyncIterator[ClientSession]:
     """A session that dials public addresses only, keeps no cookies and trusts no proxy.
 
-    There is no limit per host here: rows wait for their host in `hosts`, not in the connector,
+    There is no limit per host here: rows wait for their host in `turns`, not in the connector,
     where one slow host's would hold up all others. Bodies come as they are sent (identity is
     asked for, nothing is inflated). *resolver* stands in for the system's.
     """
+    names = CachedFailures(resolver or ThreadedNames())
     connector = TCPConnector(
         limit=0,
         limit_per_host=0,
-        resolver=CachedFailures(resolver or ThreadedNames()),
+        resolver=names,
         ttl_dns_cache=_NAMES_KEPT,
         keepalive_timeout=_IDLE_KEPT,
         socket_factory=socket_factory(settings.allow_networks),
@@ -54,3 +55,4 @@ async def open_session(
     finally:
         await session.close()
         await connector.close()
+        await names.close()

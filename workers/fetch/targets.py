@@ -63,7 +63,7 @@ def parse_target(text: str) -> Target | Failure:
             text.encode()  # a lone surrogate is an error; `URL` would leave it out
         url = URL(text, encoded=plain)
         host, port = url.host, url.port
-    except (ValueError, TypeError) as exc:
+    except Exception as exc:  # ValueError and more: IndexError for "https://[]@"
         why = "" if "@" in text else f": {exc}"  # which may quote a password
         return _bad(f"the URL cannot be read{why}"[:200])
     if not host:

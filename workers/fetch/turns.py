@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 from functools import partial
 from time import monotonic
 
@@ -89,7 +90,8 @@ class Turns:
     def _pump(self) -> None:
         """Start tasks while there is room for one and a ticket for it."""
         while len(self._tasks) < self._max and (ticket := self._next()) is not None:
-            task = asyncio.create_task(self._work(ticket))
+            # Of no request in particular: a task goes on to the rows of others.
+            task = asyncio.create_task(self._work(ticket), context=Context())
             ticket.lane.under_way[ticket] = task
             self._tasks.add(task)
             task.add_done_callback(partial(self._ended, ticket))
@@ -180,6 +182,8 @@ class Turns:
         host.busy -= 1
         if verdict is not None:
             host.heard(silent=verdict.silent, now=now)
+        else:
+            host.probe_at = now  # if it was the probe, the next one is due now
         if host in self._parked:
             for line in self._parked.pop(host):
                 line.parked = False

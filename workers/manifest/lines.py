@@ -32,12 +32,15 @@ class LineCutter:
         self._first = True
 
     def feed(self, block: bytes) -> list[Line]:
-        """The lines that *block* completes."""
+        """The lines that *block* completes, empty ones left out."""
         pieces = (self._rest + block).split(b"\n")
         self._rest = pieces.pop()
         lines = []
         for piece in pieces:
             self._offset += len(piece) + 1
+            if not piece and not self._skipping:  # a blank line, of which there may be millions
+                self._first = False
+                continue
             lines.append(Line(self._whole(piece), self._offset))
         if len(self._rest) > self._max:
             self._offset += len(self._rest)

@@ -4,6 +4,7 @@ with a `problem`, numbered like any other. Blank lines are not rows.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -119,6 +120,7 @@ async def read_rows(source: Source, *, limit: int | None = None) -> AsyncGenerat
                     yield row
                     if row.index + 1 == limit:
                         return
+            await asyncio.sleep(0)  # a block may hold no row at all, and many may come at once
     for line in cutter.finish():
         row = reader.read(line)
         if row is not None:

@@ -86,13 +86,22 @@ async def test_statuses(
 
 
 @pytest.mark.parametrize("body", [False, True])
-async def test_error_status_without_a_body(settings: WorkSettings, body: bool) -> None:
-    """`Content-Length: 0` is as good an answer as a page."""
-    said = head("404 Not Found", Content_Length=0)
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (head("404 Not Found", Content_Length=0), 404),
+        (head("304 Not Modified", Content_Length=500), 304),
+        (head("204 No Content", Content_Length=5), 204),
+    ],
+)
+async def test_error_status_without_a_body(
+    settings: WorkSettings, said: bytes, status: int, body: bool
+) -> None:
+    """None is as good an answer as a page, also where a length is told of it."""
     async with answering(said, stays=True) as raw, fetching(settings, body=body) as fetch:
         for _ in range(2):
             [outcome] = await fetch(raw.url)
-            assert failure(outcome).http_status == 404
+            assert failure(outcome).http_status == status
         assert raw.dialled == 1  # and keeps its connection
 
 
@@ -134,11 +143,11 @@ async def test_retry_after_beyond_the_deadline_gives_up(fetch: Fetcher, host: Pi
 async def test_what_one_answer_asked_does_not_delay_the_next(fetch: Fetcher) -> None:
     """Retry-After is for the next attempt, not for all further ones."""
     busy = head("503 Busy", Retry_After=1, Content_Length=0)
-    plain = head("503 Busy", Content_Length=0)
     fine = head("200 OK", Content_Length=len(PICTURE)) + PICTURE
     loop = asyncio.get_running_loop()
     began = loop.time()
-    async with answering(busy, plain, fine) as raw:
+    nothing = b""  # twice: the library itself asks once more on a connection that was closed
+    async with answering(busy, nothing, nothing, fine) as raw:
         [(outcome, how)] = await fetch.answers(raw.url)
     assert info(outcome).image_size == len(PICTURE)
     assert how.attempts == 3

@@ -56,7 +56,8 @@ def pairs(text: str | bytes) -> list[tuple[str, str | None]]:
 
 def is_header(line: bytes) -> bool:
     """Whether a first line names a column `url`."""
-    return b"url" in [cell.strip().lower() for cell in line.split(b"\t")]
+    cells = line.decode(errors="replace").split("\t")
+    return "url" in [cell.strip().lower() for cell in cells]
 
 
 @given(manifest_bytes(), st.data())
