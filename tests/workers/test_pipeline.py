@@ -22,6 +22,7 @@ from workers.manifest.files import FileSource
 from workers.manifest.rows import Row, inline_rows, read_rows
 from workers.options import Depth, InfoOptions
 from workers.pipeline import WINDOW_PER_CONNECTION, Inspection, inspect_rows
+from workers.pool.supervisor import PoolClosedError
 from workers.records import Record
 from workers.settings import WorkSettings
 
@@ -402,3 +403,43 @@ async def test_two_runs_give_the_same_lines(engine: Engine, host: PictureHost) -
         rows = Rows(*[f"{host}/{manner}{path}" for path in paths])
         runs.append(infos(await inspect(engine, rows(), InfoOptions(ordered=True))))
     assert runs[0] == runs[1] == runs[2] == runs[3]
+
+
+@pytest.mark.parametrize("url", ["https://[]@", "http://[$]@", "http://[]+@?"])
+async def test_url_that_breaks_the_parser_costs_its_own_row(
+    engine: Engine, host: PictureHost, url: str
+) -> None:
+    """What the URL library raises is the row's failure; the rows behind it are read."""
+    records = await inspect(engine, Rows(url, f"{host}/{SMALL}")())
+    records.sort(key=lambda record: record.index)
+    assert [getattr(record.outcome, "code", None) for record in records] == [
+        ErrorCode.BAD_URL,
+        None,
+    ]
+
+
+async def test_impatient_client_does_not_silence_a_host(engine: Engine, host: PictureHost) -> None:
+    """Rows that were given less than the host needs say nothing of the host."""
+    slow = f"{host}/slow/300/{SMALL}"
+    short = await inspect(engine, Rows(*[slow] * 12)(), InfoOptions(timeout=0.15))
+    assert {getattr(record.outcome, "code", None) for record in short} == {ErrorCode.TIMEOUT}
+    infos(await inspect(engine, Rows(slow)()))
+
+
+async def test_stream_whose_pool_is_closed_ends_with_an_error(
+    engine: Engine, host: PictureHost
+) -> None:
+    """A task of the stream that fails ends it: it does not wait for ever."""
+    await engine.pool._close()
+    with pytest.raises(PoolClosedError):
+        await inspect(engine, Rows(f"{host}/{SMALL}")(), InfoOptions(depth=Depth.FULL))
+
+
+async def test_stop_behind_the_last_record_cuts_nothing(engine: Engine, host: PictureHost) -> None:
+    """Only the reader was late: the run is as whole as if it had not been stopped."""
+    async with inspect_rows(engine, Rows(f"{host}/{SMALL}", None)(), InfoOptions()) as inspection:
+        await wait_until(lambda: inspection._outbox.whole)
+        assert not await inspection.stop()
+        records: list[Record] = []
+        await collect(inspection, records)
+    assert len(records) == 2
