@@ -69,7 +69,7 @@ class Slot:
         current, future = await self._submit(entry, items, args, limit)
         try:
             async with asyncio.timeout(limit * len(items) + self._settings.answer_margin):
-                answer = await asyncio.wrap_future(future)
+                answer = await _done(future)
         except asyncio.CancelledError:
             self._supervisor.replace(current)
             raise
@@ -97,6 +97,29 @@ class Slot:
                 return current, current.submit(entry, items, args, limit)
             except BrokenExecutor:  # it died idle, a moment ago: no item's fault
                 await self._supervisor.ending(current)
+
+
+async def _done(future: Future[Answer]) -> Answer:
+    """The result of *future*, which stays as it is when we are cancelled.
+
+    `asyncio.wrap_future` would cancel it too, and the executor's own thread raises where it finds
+    a cancelled future that it was about to fail.
+    """
+    loop = asyncio.get_running_loop()
+    done = loop.create_future()
+
+    def tell(_: Future[Answer]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(_set, done)
+
+    future.add_done_callback(tell)
+    await done
+    return future.result()
+
+
+def _set(done: asyncio.Future[None]) -> None:
+    if not done.done():
+        done.set_result(None)
 
 
 def _log_errors(entry: Callable[..., Any], answer: Answer) -> None:

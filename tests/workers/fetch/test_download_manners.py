@@ -96,4 +96,4 @@ async def test_connections_are_all_closed_at_the_end(
     """Whatever was under way."""
     async with fetching(settings) as fetch:
         await fetch(*[f"{host}/no-range/{n}" for n in range(20)], f"{host}/endless/x?1")
-    await wait_until(lambda: host.counts()["connections_open"] == 0)
+    await wait_until(lambda: host.counts()["connections_open"] == 0, 20)

@@ -58,7 +58,7 @@ async def pool() -> AsyncIterator[ImagePool]:
         yield pool
 
 
-async def until(condition: Callable[[], T], *, seconds: float = 5.0) -> T:
+async def until(condition: Callable[[], T], *, seconds: float = 20.0) -> T:
     """Wait until something holds, and return it, or fail."""
     async with asyncio.timeout(seconds):
         while not (held := condition()):  # noqa: ASYNC110 - processes set no events
