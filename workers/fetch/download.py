@@ -11,13 +11,14 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 
-from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
+from aiohttp import ClientResponse, ClientSession, hdrs
 from multidict import CIMultiDict
 
 from imaging import header
 from imaging.facts import ErrorCode, Failure, ImageInfo
+from workers.fetch.asking import Asking
 from workers.fetch.deadlines import Deadlines, Watched
-from workers.fetch.failures import NO_CONNECTION, failure_of, header_text, status_failure
+from workers.fetch.failures import NO_CONNECTION, failure_of, status_failure
 from workers.fetch.lanes import Body, Outcome, Ticket, Verdict
 from workers.fetch.memory import Budget, Reservation
 from workers.fetch.ranges import (
@@ -30,9 +31,7 @@ from workers.fetch.ranges import (
     strong_validator,
 )
 from workers.fetch.reading import Reading
-from workers.fetch.redirects import RedirectError, next_url
 from workers.fetch.retries import retry_after, seconds_until_next
-from workers.fetch.targets import without_userinfo
 from workers.records import Fetch
 from workers.settings import WorkSettings
 
@@ -41,9 +40,6 @@ __all__ = ["Downloads"]
 logger = logging.getLogger(__name__)
 
 FURTHER_RANGES = 3
-#: So much of a body nobody needs is read to keep its connection.
-DRAIN_BYTES = 128 * 1024
-DRAIN_SECONDS = 1.0
 
 _FIRST = CIMultiDict({hdrs.RANGE: range_header(0, RANGE_BYTES)})
 
@@ -52,7 +48,7 @@ class Downloads:
     """Makes attempts. `header` and `body` are what a `Lane` calls for each ticket."""
 
     def __init__(self, session: ClientSession, settings: WorkSettings) -> None:
-        self._session = session
+        self._asking = Asking(session, max_redirects=settings.max_redirects)
         self._settings = settings
         self._budget = Budget(int(settings.max_inflight_bytes))
         self._deadlines = Deadlines(settings.read_timeout)
@@ -111,12 +107,12 @@ class Downloads:
         offset, length, headers = 0, RANGE_BYTES, _FIRST
         total: int | None = None
         for _ in range(1 + FURTHER_RANGES):
-            response = await self._ask(ticket, watched, headers)
+            response = await self._asking.ask(ticket, watched, headers)
             try:
                 answer = judge(response.status, response.headers, asked=offset)
                 changed = total is not None and answer.kind is Kind.PART and answer.total != total
                 if answer.kind is Kind.UNRANGED or changed:
-                    await self._drain(ticket, response)
+                    await self._asking.drain(ticket, response)
                     break
                 if answer.kind is not Kind.PART:
                     return await self._of_answer(ticket, response, answer)
@@ -136,7 +132,7 @@ class Downloads:
             headers = CIMultiDict({hdrs.RANGE: range_header(offset, length)})
             if (validator := strong_validator(response.headers)) is not None:
                 headers[hdrs.IF_RANGE] = validator
-        response = await self._ask(ticket, watched, None)
+        response = await self._asking.ask(ticket, watched, None)
         try:
             answer = judge(response.status, response.headers, asked=None)
             return await self._of_answer(ticket, response, answer)
@@ -151,7 +147,7 @@ class Downloads:
             return Failure(ErrorCode.EMPTY_BODY)
         if answer.kind is Kind.WHOLE:
             return await self._stream(ticket, response)
-        await self._drain(ticket, response)
+        await self._asking.drain(ticket, response)
         return self._not_the_file(ticket, response)
 
     async def _stream(self, ticket: Ticket, response: ClientResponse) -> ImageInfo | Failure:
@@ -170,7 +166,7 @@ class Downloads:
             if reading.count > cap:
                 return _too_large(cap, None)
             if reading.outcome is not None and told is not None:
-                await self._drain(ticket, response)
+                await self._asking.drain(ticket, response)
                 return reading.outcome
         facts = reading.finish()
         return facts if isinstance(facts, Failure) else facts._replace(image_size=reading.count)
@@ -188,17 +184,17 @@ class Downloads:
             chunks.append(chunk)
             count += len(chunk)
             ticket.fetch.bytes += len(chunk)
-        await self._drain(ticket, response)
+        await self._asking.drain(ticket, response)
         return b"".join(chunks)[:length]
 
     async def _whole_body(self, ticket: Ticket, watched: Watched) -> Body | Failure:
         """The whole file, held in memory that was reserved for it."""
         fetch, cap = ticket.fetch, int(self._settings.max_image_bytes)
-        response = await self._ask(ticket, watched, None)
+        response = await self._asking.ask(ticket, watched, None)
         try:
             answer = judge(response.status, response.headers, asked=None)
             if answer.kind is not Kind.WHOLE:
-                await self._drain(ticket, response)
+                await self._asking.drain(ticket, response)
                 return self._not_the_file(ticket, response)
             told = response.content_length
             if told is not None and told > cap:
@@ -245,53 +241,6 @@ class Downloads:
         ticket.deadline += loop.time() - began
         watched.deadline, watched.heard_at = ticket.deadline, loop.time()
         return room
-
-    async def _ask(
-        self, ticket: Ticket, watched: Watched, headers: CIMultiDict[str] | None
-    ) -> ClientResponse:
-        """Ask, and note what the answer says of itself. The caller releases it, which closes the
-        connection unless the body was read to its end.
-        """
-        fetch, url, hops = ticket.fetch, ticket.target.url, 0
-        while True:
-            if watched.response is not None:  # another question: the last was heard until now
-                watched.response, watched.heard_at = None, asyncio.get_running_loop().time()
-            response = await self._session.get(url, headers=headers, allow_redirects=False)
-            watched.response, watched.heard_bytes = response, -1
-            said = response.headers
-            fetch.status = response.status
-            fetch.content_type = header_text(said.get(hdrs.CONTENT_TYPE))
-            fetch.etag = header_text(said.get(hdrs.ETAG))
-            fetch.last_modified = header_text(said.get(hdrs.LAST_MODIFIED))
-            if not 300 <= response.status < 400:
-                return response
-            try:
-                onward = next_url(url, response.status, said)
-                if onward is None:
-                    return response
-                if hops == self._settings.max_redirects:
-                    raise RedirectError(Failure(ErrorCode.TOO_MANY_REDIRECTS))
-                await self._drain(ticket, response)
-            except BaseException:
-                response.release()
-                raise
-            response.release()
-            url, hops = onward, hops + 1
-            fetch.final_url = without_userinfo(str(url))
-
-    async def _drain(self, ticket: Ticket, response: ClientResponse) -> None:
-        """Read on a little, so that the connection can serve again; never an error."""
-        told, count = response.content_length, 0
-        if told is not None and told - response.content.total_bytes > DRAIN_BYTES:
-            return
-        try:
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while count <= DRAIN_BYTES and (chunk := await response.content.readany()):
-                    count += len(chunk)
-        except (ClientError, OSError):
-            pass
-        finally:
-            ticket.fetch.bytes += count
 
     def _not_the_file(self, ticket: Ticket, response: ClientResponse) -> Failure:
         ticket.retry_after = retry_after(response.headers.get(hdrs.RETRY_AFTER))

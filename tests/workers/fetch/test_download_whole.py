@@ -20,7 +20,7 @@ from tests.workers.fetch.pictures import (
     same,
 )
 from tests.workers.fetch.raw_hosts import answering, head
-from workers.fetch.download import DRAIN_BYTES
+from workers.fetch.asking import DRAIN_BYTES
 from workers.fetch.lanes import Body
 from workers.settings import WorkSettings
 
