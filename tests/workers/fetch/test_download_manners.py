@@ -94,6 +94,7 @@ async def test_connections_are_all_closed_at_the_end(
     settings: WorkSettings, host: PictureHost
 ) -> None:
     """Whatever was under way."""
+    before = host.counts()["connections_open"]  # others may keep some
     async with fetching(settings) as fetch:
         await fetch(*[f"{host}/no-range/{n}" for n in range(20)], f"{host}/endless/x?1")
-    await wait_until(lambda: host.counts()["connections_open"] == 0, 20)
+    await wait_until(lambda: host.counts()["connections_open"] <= before)

@@ -344,6 +344,7 @@ async def test_closing_with_stuck_processes_is_prompt(tmp_path: Path) -> None:
         async with pool.slot() as slot:
             await slot.run(hostile_work.meet_holding_the_gil, [item], str(tmp_path))
 
+    before = set(threading.enumerate())  # others may have pools open
     async with open_pool(replace(SETTINGS, item_timeout=60)) as pool:
         tasks = [asyncio.create_task(get_stuck(pool, item)) for item in "abc"]  # c waits for a slot
         stuck = [await met(tmp_path, "a"), await met(tmp_path, "b")]
@@ -354,7 +355,15 @@ async def test_closing_with_stuck_processes_is_prompt(tmp_path: Path) -> None:
     assert [type(result) for result in results] == [PoolClosedError] * 3
     assert not pool.healthy
     assert not await pool.probe(1)
-    await until(lambda: not [t for t in threading.enumerate() if t.name.startswith("pool_")])
+    await until(
+        lambda: (
+            not [
+                thread
+                for thread in set(threading.enumerate()) - before
+                if thread.name.startswith("pool_")
+            ]
+        )
+    )
 
 
 async def test_pool_closed_while_a_run_waits_for_a_child() -> None:
