@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from aiohttp import web
 
 from server import keys
@@ -24,7 +26,7 @@ async def healthz(_: web.Request) -> web.Response:
 async def readyz(request: web.Request) -> web.Response:
     """`GET /readyz`: 200 when work would be done, 503 with what is missing otherwise."""
     checks = {
-        "pool": await request.app[keys.ENGINE].pool.probe(PROBE_SECONDS),
+        "pool": await asyncio.shield(request.app[keys.ENGINE].pool.probe(PROBE_SECONDS)),
         "accepting": not request.app[keys.STREAMS].draining,
     }
     ready = all(checks.values())

@@ -20,6 +20,10 @@ __all__ = ["MANIFEST_TYPES", "InfoRequest", "read_json", "read_query"]
 MANIFEST_TYPES = frozenset({"text/tab-separated-values"})
 MAX_JSON_BYTES = 16 * 1024 * 1024
 MAX_TIMEOUT = 600.0
+#: More members than any request has: naming each that is wrong would take seconds.
+MAX_OPTIONS = 64
+#: More rows than this come as a manifest, which is read as a stream.
+MAX_INLINE_ROWS = 100_000
 
 
 class InfoRequest(BaseModel):
@@ -86,6 +90,12 @@ async def read_json(request: web.Request) -> InfoRequest:
         raise _no_data("the JSON body is not an object")
     if request.query_string:
         raise RequestError(422, "options belong in the JSON body, not in the query")
+    if len(data) > MAX_OPTIONS:
+        raise RequestError(422, f"the body has {len(data)} members; no request has so many")
+    images = data.get("images")
+    if isinstance(images, list) and len(images) > MAX_INLINE_ROWS:
+        told = f"more than {MAX_INLINE_ROWS} rows: send them as a manifest"
+        raise RequestError(413, told, fields=[("images", told)])
     asked = _validated(data)
     if asked.filepath is None and asked.images is None:
         missing = "give filepath or images"
@@ -130,7 +140,7 @@ def _validated(data: Mapping[str, Any]) -> InfoRequest:
                 sentence = "there is no such option"
             fields.append((name[:100], sentence))
         told = "; ".join(f"{name}: {sentence}" for name, sentence in fields[:10])
-        raise RequestError(422, told, fields=fields) from exc
+        raise RequestError(422, told, fields=fields[:10]) from exc
 
 
 def _no_data(detail: str) -> RequestError:

@@ -22,7 +22,10 @@ class ServerSettings(WorkSettings):
         description="allow listening on an address others can reach",
     )
     shutdown_grace: float = Field(
-        25.0, ge=0, description="seconds slow clients have for their last lines after SIGTERM"
+        25.0,
+        ge=0,
+        le=3600,
+        description="seconds slow clients have for their last lines after SIGTERM",
     )
 
     @field_validator("open")

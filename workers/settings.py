@@ -51,8 +51,12 @@ class WorkSettings(BaseSettings):
     max_connections: int = Field(256, ge=1, le=4096, description="downloads under way")
     max_connections_per_host: int = Field(32, ge=1, description="of these, to one host")
     timeout: float = Field(30.0, gt=0, le=3600, description="seconds a picture, over all attempts")
-    connect_timeout: float = Field(5.0, gt=0, description="seconds to connect, TLS included")
-    read_timeout: float = Field(10.0, gt=0, description="seconds without a byte from the host")
+    connect_timeout: float = Field(
+        5.0, gt=0, le=3600, description="seconds to connect, TLS included"
+    )
+    read_timeout: float = Field(
+        10.0, gt=0, le=3600, description="seconds without a byte from the host"
+    )
     retries: int = Field(2, ge=0, le=10, description="further attempts after a passing failure")
     max_redirects: int = Field(5, ge=0, le=20, description="redirects followed per picture")
     max_image_bytes: ByteSize = Field(
@@ -74,7 +78,7 @@ class WorkSettings(BaseSettings):
     pool_memory: ByteSize | None = Field(
         None, ge=64 * MiB, description="address space a process may add to what it starts with"
     )
-    decode_timeout: float = Field(20.0, gt=0, description="seconds to decode one picture")
+    decode_timeout: float = Field(20.0, gt=0, le=3600, description="seconds to decode one picture")
     user_agent: str = Field(f"imagecensus/{VERSION}", min_length=1, description="sent to hosts")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severity that is logged"

@@ -22,7 +22,7 @@ _REMEMBERED = 10_000
 class Host:
     """One origin: permits given out, timeouts in a row."""
 
-    __slots__ = ("busy", "lines", "origin", "permits", "probe_at", "timeouts")
+    __slots__ = ("answered_at", "busy", "lines", "origin", "permits", "probe_at", "timeouts")
 
     def __init__(self, origin: Origin, permits: int) -> None:
         self.origin = origin
@@ -30,6 +30,7 @@ class Host:
         self.busy = 0
         self.lines = 0  # of tickets that wait for it
         self.timeouts = 0
+        self.answered_at = 0.0
         self.probe_at = 0.0
 
     def refuses(self, now: float) -> bool:
@@ -41,10 +42,15 @@ class Host:
         self.probe_at = now + PROBE_SECONDS
         return False
 
-    def heard(self, *, silent: bool, now: float) -> None:
-        """Note the end of an attempt."""
+    def heard(self, *, silent: bool, now: float, since: float | None = None) -> None:
+        """Note the end of an attempt that began at *since*.
+
+        One that heard nothing does not count where another has been answered meanwhile.
+        """
         if not silent:
-            self.timeouts = 0
+            self.timeouts, self.answered_at = 0, now
+            return
+        if since is not None and since < self.answered_at:
             return
         self.timeouts += 1
         if self.timeouts == SILENT_AFTER:

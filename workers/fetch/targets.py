@@ -14,6 +14,8 @@ from imaging.facts import ErrorCode, Failure
 __all__ = ["MAX_URL_CHARS", "Origin", "Target", "parse_target", "without_userinfo"]
 
 MAX_URL_CHARS = 8192
+#: A name has at most 253; to encode a long one of another alphabet takes milliseconds.
+MAX_AUTHORITY_CHARS = 512
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]")

@@ -181,7 +181,7 @@ class Turns:
         lane.held -= 1
         host.busy -= 1
         if verdict is not None:
-            host.heard(silent=verdict.silent, now=now)
+            host.heard(silent=verdict.silent, now=now, since=ticket.granted)
         else:
             host.probe_at = now  # if it was the probe, the next one is due now
         if host in self._parked:
