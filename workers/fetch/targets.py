@@ -60,6 +60,8 @@ def parse_target(text: str) -> Target | Failure:
     # As written: %28 stays %28, since a signature may be over it. What cannot stand in a request
     # (spaces, other alphabets) is quoted.
     plain = text.isascii() and _CONTROL.search(text) is None
+    if not plain and (named := _AUTHORITY.match(text)) and len(named[1]) > MAX_AUTHORITY_CHARS:
+        return _bad(f"the host is longer than {MAX_AUTHORITY_CHARS} characters")
     try:
         if not plain:
             text.encode()  # a lone surrogate is an error; `URL` would leave it out
