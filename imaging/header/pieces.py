@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from imaging.facts import ErrorCode, Failure
+from imaging.facts import ErrorCode, Failure, ImageInfo
 
 __all__ = ["Need", "Pieces"]
 
@@ -18,13 +18,15 @@ __all__ = ["Need", "Pieces"]
 class Need:
     """`length` bytes at `offset` are missing to tell format and dimension.
 
-    They lie behind all bytes given, and within the file where its size is known. Asking again with
-    these bytes added, or with the size of a file that ends before, answers or needs something
-    further on: a body can be read in one pass.
+    They lie within the file where its size is known, mostly behind all bytes given. Asking again
+    with these bytes added, or with the size of a file that ends before, answers or needs something
+    else. `otherwise` is what can be told without them: a body that streams past cannot be read
+    backwards, nor is a further request worth every fact.
     """
 
     offset: int
     length: int
+    otherwise: ImageInfo | None = None
 
 
 class Pieces:
@@ -57,11 +59,14 @@ class Pieces:
                 return start, data
         return None
 
-    def need(self, offset: int, length: int, *, hoped: int = 0) -> Need | Failure:
+    def need(
+        self, offset: int, length: int, *, hoped: int = 0, otherwise: ImageInfo | None = None
+    ) -> Need | Failure:
         """Ask for what is missing of a range, or say that the file ends before it.
 
         `hoped` is a length that helps if the file has so many bytes: a search that cannot step
-        ahead asks for as much again as it has seen, so that it ends in few rounds.
+        ahead asks for as much again as it has seen, so that it ends in few rounds. `otherwise` is
+        what can be told without the bytes.
         """
         end = offset + length
         if self.total is not None and end > self.total:
@@ -70,7 +75,7 @@ class Pieces:
         for start, data in ((0, self.head), *self._islands):
             if start <= offset < start + len(data):
                 offset = min(start + len(data), end)
-        return Need(offset, end - offset)
+        return Need(offset, end - offset, otherwise)
 
 
 def _joined(pieces: list[tuple[int, bytes]]) -> tuple[bytes, *tuple[tuple[int, bytes], ...]]:
