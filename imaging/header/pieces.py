@@ -6,8 +6,10 @@ the caller fetches those bytes and asks again with the head and all pieces fetch
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
 
@@ -54,10 +56,11 @@ class Pieces:
         """Return the piece, as (its offset, its bytes), that holds the whole range, if one does."""
         if offset + length <= len(self.head):
             return 0, self.head
-        for start, data in self._islands:
-            if start <= offset and offset + length <= start + len(data):
-                return start, data
-        return None
+        at = bisect_right(self._islands, offset, key=itemgetter(0)) - 1
+        if at < 0:
+            return None
+        start, data = island = self._islands[at]
+        return island if offset + length <= start + len(data) else None
 
     def need(
         self, offset: int, length: int, *, hoped: int = 0, otherwise: ImageInfo | None = None

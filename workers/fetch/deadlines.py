@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import ClientResponse
 
-__all__ = ["Deadlines", "DownloadTimeout", "Watched"]
+__all__ = ["TOO_SLOW", "Deadlines", "DownloadTimeout", "Watched"]
 
 LOOK_SECONDS = 0.1
+
+#: A body is judged by its rate once it has come for so long, and may still become this much faster.
+JUDGED_SECONDS = 2.0
+FASTER = 4
+
+TOO_SLOW = "too slow to be done within the time for one picture"
 
 
 class DownloadTimeout(TimeoutError):
@@ -28,7 +35,17 @@ class Watched:
         DownloadTimeout: in place of what it did, when it took too long.
     """
 
-    __slots__ = ("_all", "deadline", "expired", "heard_at", "heard_bytes", "response", "task")
+    __slots__ = (
+        "_all",
+        "_expected",
+        "_since",
+        "deadline",
+        "expired",
+        "heard_at",
+        "heard_bytes",
+        "response",
+        "task",
+    )
 
     def __init__(
         self, among: Deadlines, task: asyncio.Task[Any], deadline: float, now: float
@@ -40,6 +57,20 @@ class Watched:
         self.heard_at = now
         self.heard_bytes = -1  # of the response; -1: it has only begun
         self.expired: str | None = None
+        self._expected: int | None = None
+        self._since = 0.0
+
+    def expect(self, size: int | None) -> None:
+        """A body of *size* bytes begins to come, and holds memory; None: no more."""
+        self._expected, self._since = size, asyncio.get_running_loop().time()
+
+    def hopeless(self, now: float) -> bool:
+        """Whether the expected body cannot be whole by the deadline, judged by its rate so far."""
+        if self._expected is None or self.response is None or now - self._since < JUDGED_SECONDS:
+            return False
+        came = self.response.content.total_bytes
+        rate = FASTER * came / (now - self._since)
+        return came + rate * (self.deadline - now) < self._expected
 
     def __enter__(self) -> None:
         self._all.add(self)
@@ -53,10 +84,14 @@ class Watched:
 
 
 class Deadlines:
-    """Cancels downloads that are over their deadline or heard nothing for *silence* seconds."""
+    """Cancels downloads that are over their deadline or heard nothing for *silence* seconds.
 
-    def __init__(self, silence: float) -> None:
+    Where others wait for the memory it holds (*pressed*), one that cannot be done in time ends now.
+    """
+
+    def __init__(self, silence: float, pressed: Callable[[], bool] = lambda: False) -> None:
         self._silence = silence
+        self._pressed = pressed
         self._watched: set[Watched] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -92,6 +127,8 @@ class Deadlines:
             return "not done within the time for one picture"
         if now - watched.heard_at >= self._silence and watched.deadline < math.inf:
             return "the host did not answer" if response is None else "the host fell silent"
+        if self._pressed() and watched.hopeless(now):
+            return TOO_SLOW
         return None
 
 

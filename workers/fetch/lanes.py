@@ -37,18 +37,22 @@ class Verdict(NamedTuple):
     outcome: Outcome  #: where `again` is set, only if no permit comes in time for it
     again: float | None = None  #: seconds until the next attempt; None: this is the end
     silent: bool = False  #: the host did not answer at all in its time
+    onward: Target | None = None  #: where a redirect leads; it goes on there, in its turn
 
 
 class Ticket:
     """A row on its way through `fetch`. The deadline starts with the first permit."""
 
     __slots__ = (
+        "answered",
         "deadline",
         "fetch",
         "granted",
+        "hops",
         "host",
         "lane",
         "last",
+        "place",
         "retry_after",
         "row",
         "started",
@@ -61,6 +65,9 @@ class Ticket:
         self.lane = lane
         self.row = row
         self.target = target
+        self.place = target  # where it is asked for now: redirects to other hosts lead it away
+        self.hops = 0  # redirects followed until there
+        self.answered = False  # by the host that granted the permit
         self.fetch = Fetch()
         self.host: Host | None = None  # that granted the permit
         self.granted = 0.0  # when, by the loop's clock

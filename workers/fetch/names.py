@@ -7,6 +7,7 @@ hold up everything else that uses those.
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import threading
 from collections import OrderedDict
@@ -21,6 +22,8 @@ _Infos = list[tuple[Any, ...]]
 
 _THREADS = 32
 _REMEMBERED = 10_000
+#: Nothing is learnt of a name where this machine has nothing left to look it up with.
+_OURS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
 _FORGET_AFTER = 60.0  # seconds; as long as a good answer is kept
 
 
@@ -49,7 +52,11 @@ class ThreadedNames(AbstractResolver):
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._tell, found, infos, error)
 
-        threading.Thread(target=look_up, name=f"names-{host}", daemon=True).start()
+        try:
+            threading.Thread(target=look_up, name="names", daemon=True).start()
+        except RuntimeError:  # no more threads
+            self._threads.release()
+            raise OSError(errno.EAGAIN, "no thread to look it up") from None
         infos = await found
         return [
             ResolveResult(
@@ -98,6 +105,8 @@ class CachedFailures(AbstractResolver):
             if not found:
                 raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
         except OSError as exc:
+            if exc.errno in _OURS and not isinstance(exc, socket.gaierror):
+                raise
             self._failed[host] = (now + _FORGET_AFTER, exc)
             while len(self._failed) > _REMEMBERED:
                 self._failed.popitem(last=False)

@@ -12,12 +12,26 @@ from typing import NamedTuple
 
 from aiohttp import hdrs
 
-__all__ = ["RANGE_BYTES", "Answer", "Kind", "further", "judge", "range_header", "strong_validator"]
+__all__ = [
+    "FURTHER_RANGES",
+    "RANGE_BYTES",
+    "Answer",
+    "Kind",
+    "further",
+    "judge",
+    "range_header",
+    "step",
+    "strong_validator",
+]
 
+#: So many ranges are asked for after the first, then the whole file.
+FURTHER_RANGES = 3
 #: The first range, and the least of a further one. Enough for 95 % of photographs.
 RANGE_BYTES = 16 * 1024
 #: A further range is never longer than this, whatever the walker asks for.
 MAX_RANGE_BYTES = 1024 * 1024
+#: Of a body that streams by, a piece costs no request: it need not be long.
+STEP_BYTES = 1024
 #: Asked for behind what the walker needs: it mostly goes on right there.
 BEYOND_BYTES = 4 * 1024
 
@@ -46,6 +60,11 @@ class Answer(NamedTuple):
 def further(needed: int) -> int:
     """How many bytes to ask for where the walker needs so many."""
     return min(max(needed + BEYOND_BYTES, RANGE_BYTES), MAX_RANGE_BYTES)
+
+
+def step(needed: int) -> int:
+    """How many bytes of a body that streams by to keep where the walker needs so many."""
+    return min(max(needed, STEP_BYTES), MAX_RANGE_BYTES)
 
 
 def range_header(offset: int, length: int) -> str:

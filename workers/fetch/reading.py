@@ -1,19 +1,22 @@
 """A body that streams past the walker: only the bytes it asks for are kept.
 
-It is asked when as many have come as a range would have brought, never by chance of how the
-network cut them: so the facts are the same at every host, in every run.
+It is asked when as many have come as a range would have brought (behind the ranges there may be, a
+little at a time), never by chance of how the network cut them: so the facts are the same at every
+host, in every run.
 """
 
 from __future__ import annotations
 
 from imaging import header
 from imaging.facts import ErrorCode, Failure, ImageInfo
-from workers.fetch.ranges import RANGE_BYTES, further
+from workers.fetch.ranges import FURTHER_RANGES, RANGE_BYTES, further, step
 
 __all__ = ["Reading"]
 
-#: More than this is never kept of one body.
-_MAX_KEPT = 1024 * 1024
+#: The walker begins anew with each piece, so their number is bounded as well as their bytes. The
+#: largest file taken by default, all of it metadata in segments of 64 KiB, stays within both.
+_MAX_PIECES = 1200
+_MAX_KEPT = 2 * 1024 * 1024
 
 
 class Reading:
@@ -22,12 +25,14 @@ class Reading:
     def __init__(self, total: int | None) -> None:
         self.count = 0  #: bytes fed
         self.outcome: ImageInfo | Failure | None = None
+        self.lost = False  #: given up, though the whole file may yet tell
         self._total = total
         self._head = b""
         self._more: list[tuple[int, bytes]] = []
         self._kept = 0
+        self._end = 0  # of the last piece
         self._from, self._length = 0, 0  # what is wanted now, and of it what has come
-        self._piece = b""
+        self._piece = bytearray()
         self._want(0, RANGE_BYTES)
 
     def feed(self, chunk: bytes) -> None:
@@ -55,21 +60,29 @@ class Reading:
         return self.outcome
 
     def _ask(self, total: int | None, passed: int) -> None:
+        piece = bytes(self._piece)
         if self._from == 0:
-            self._head = self._piece
-        elif self._piece:
-            self._more.append((self._from, self._piece))
-        self._kept += len(self._piece)
+            self._head = piece
+        elif piece:
+            self._more.append((self._from, piece))
+        self._kept += len(piece)
+        self._end = self._from + len(piece)
         answer = header.inspect(self._head, total=total, more=self._more)
         if not isinstance(answer, header.Need):
             self.outcome = answer
-        elif self._kept > _MAX_KEPT:
-            self.outcome = Failure(ErrorCode.CORRUPT_IMAGE, "its header has too many parts")
+        elif self._kept > _MAX_KEPT or len(self._more) >= _MAX_PIECES:
+            self._give_up(answer, "its header has too many parts")
         elif answer.offset < passed:
-            self.outcome = Failure(ErrorCode.INTERNAL, "the header cannot be read in one pass")
-        else:
+            self._give_up(answer, "its header cannot be read in one pass")
+        elif len(self._more) < FURTHER_RANGES or answer.offset < self._end + RANGE_BYTES:
             self._want(answer.offset, further(answer.length))
+        else:  # far on: the next step may be as far
+            self._want(answer.offset, step(answer.length))
+
+    def _give_up(self, need: header.Need, message: str) -> None:
+        self.outcome = need.otherwise or Failure(ErrorCode.CORRUPT_IMAGE, message)
+        self.lost = need.otherwise is None
 
     def _want(self, start: int, length: int) -> None:
         left = length if self._total is None else max(self._total - start, 0)
-        self._from, self._length, self._piece = start, min(length, left), b""
+        self._from, self._length, self._piece = start, min(length, left), bytearray()

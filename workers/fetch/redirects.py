@@ -9,9 +9,10 @@ from aiohttp import hdrs
 from yarl import URL
 
 from imaging.facts import ErrorCode, Failure
+from workers.fetch.reasons import one_line
 from workers.fetch.targets import Target, parse_target, without_userinfo
 
-__all__ = ["RedirectError", "next_url"]
+__all__ = ["MovedError", "RedirectError", "next_target"]
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _STATUSES = frozenset({301, 302, 303, 307, 308})
@@ -25,7 +26,17 @@ class RedirectError(Exception):
         self.failure = failure
 
 
-def next_url(url: URL, status: int, headers: Mapping[str, str]) -> URL | None:
+class MovedError(Exception):
+    """A redirect leads to another host, whose permit it needs."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target)
+        self.target = target
+        #: What the row gets where that host has no turn for it in time.
+        self.failure = Failure(ErrorCode.TIMEOUT, "no turn in time at the host it is redirected to")
+
+
+def next_target(url: URL, status: int, headers: Mapping[str, str]) -> Target | None:
     """What to ask instead of *url*; None where the answer is no redirect or names no place.
 
     Raises:
@@ -42,8 +53,8 @@ def next_url(url: URL, status: int, headers: Mapping[str, str]) -> URL | None:
     except Exception:  # the parser raises more than ValueError on what hosts make up
         target = Failure(ErrorCode.BAD_URL)
     if not isinstance(target, Target):
-        told = without_userinfo(place)[:200].encode("ascii", "backslashreplace").decode()
+        told = without_userinfo(place).encode("ascii", "backslashreplace").decode()
         raise RedirectError(
-            Failure(ErrorCode.BAD_REDIRECT, f"{ErrorCode.BAD_REDIRECT.sentence}: {told}")
+            Failure(ErrorCode.BAD_REDIRECT, one_line(f"{ErrorCode.BAD_REDIRECT.sentence}: {told}"))
         )
-    return target.url
+    return target

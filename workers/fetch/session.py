@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, hdrs
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, hdrs
 from aiohttp.abc import AbstractResolver
 
+from workers.fetch.connections import Connections
 from workers.fetch.guard import socket_factory
 from workers.fetch.names import CachedFailures, ThreadedNames
 from workers.settings import WorkSettings
@@ -25,11 +26,13 @@ async def open_session(
     """A session that dials public addresses only, keeps no cookies and trusts no proxy.
 
     There is no limit per host here: rows wait for their host in `turns`, not in the connector,
-    where one slow host's would hold up all others. Bodies come as they are sent (identity is
+    where one slow host's would hold up all others; of connections nobody uses, as many are kept
+    as may be used. Bodies come as they are sent (identity is
     asked for, nothing is inflated). *resolver* stands in for the system's.
     """
     names = CachedFailures(resolver or ThreadedNames())
-    connector = TCPConnector(
+    connector = Connections(
+        most_idle=settings.max_connections,
         limit=0,
         limit_per_host=0,
         resolver=names,

@@ -74,7 +74,7 @@ class Turns:
 
     def add(self, ticket: Ticket, *, first: bool = False) -> None:
         """Queue *ticket*; its lane's `done` is called once, unless the lane is closed before."""
-        lane, origin = ticket.lane, ticket.target.origin
+        lane, origin = ticket.lane, ticket.place.origin
         line = lane.lines.get(origin)
         if line is None:
             host = self._hosts.get(origin)
@@ -140,7 +140,7 @@ class Turns:
                 lane.ready.append(line)
             else:
                 self._drop(line)
-            ticket.host, ticket.granted = host, now
+            ticket.host, ticket.granted, ticket.answered = host, now, False
             if not ticket.deadline:
                 ticket.started = monotonic()
                 ticket.deadline = now + lane.timeout
@@ -193,11 +193,15 @@ class Turns:
         if verdict is None:
             return
         ticket.fetch.ms = (monotonic() - ticket.started) * 1000
-        if verdict.again is None:
+        if verdict.onward is not None:
+            # Its permit is given back, so nobody waits for a host while holding another.
+            ticket.last, ticket.place = verdict.outcome, verdict.onward
+            self.add(ticket, first=True)
+        elif verdict.again is None:
             lane.done(ticket, verdict.outcome)
         else:
             # No permit is held while resting; afterwards it goes before the host's other rows.
-            ticket.last = verdict.outcome
+            ticket.last, ticket.place, ticket.hops = verdict.outcome, ticket.target, 0
             timer = asyncio.get_running_loop().call_later(verdict.again, self._rested, ticket)
             lane.resting[ticket] = timer
 

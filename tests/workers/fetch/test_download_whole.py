@@ -21,6 +21,7 @@ from tests.workers.fetch.pictures import (
 )
 from tests.workers.fetch.raw_hosts import answering, head
 from workers.fetch.asking import DRAIN_BYTES
+from workers.fetch.bodies import FIRST_BYTES
 from workers.fetch.lanes import Body
 from workers.settings import WorkSettings
 
@@ -143,13 +144,16 @@ async def test_waiting_for_room_costs_no_deadline(settings_of: SettingsOf) -> No
 
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-    settings = settings_of(timeout=0.5, read_timeout=0.4)
+    room = 1_000_000  # where one body may take all of it, nothing is kept for small ones
+    settings = settings_of(
+        timeout=0.5, read_timeout=0.4, max_image_bytes=room, max_inflight_bytes=room
+    )
     async with server, fetching(settings, body=True) as fetch:
         budget = fetch.downloads._budget
         everything = budget.take(budget.size)
         assert everything is not None
         coming = asyncio.create_task(fetch(url))
-        await wait_until(lambda: budget._waiting)
+        await wait_until(lambda: budget.pressed)
         await pass_by(0.8)
         everything.release()
         await pass_by(0.25)
@@ -191,3 +195,61 @@ async def test_error_page_without_end_is_left(host: PictureHost, fetch: Fetcher)
         await wait_until(lambda: raw.open == 0)
     assert failure(outcome).http_status == 404
     assert how.bytes <= 3 * DRAIN_BYTES
+
+
+async def test_bodies_of_unknown_length_hold_what_has_come(settings_of: SettingsOf) -> None:
+    """Many that drip are no reason for others to wait."""
+    said = head("200 OK") + PICTURE[:2000]
+    settings = settings_of(timeout=60, max_image_bytes=1 << 26, max_inflight_bytes=1 << 27)
+    async with answering(said, stays=True) as raw, fetching(settings, body=True) as fetch:
+        dripping = [asyncio.create_task(fetch(f"{raw.url}/{n}")) for n in range(12)]
+        await wait_until(lambda: raw.open == 12)
+        budget = fetch.downloads._budget
+        await wait_until(lambda: budget.size - budget.free == 12 * FIRST_BYTES)
+        assert not budget.pressed
+        for task in dripping:
+            task.cancel()
+
+
+async def test_body_that_cannot_grow_begins_again(settings_of: SettingsOf) -> None:
+    """With room for the largest there may be, once that is free."""
+    body = PICTURE + bytes(3_000_000)
+    said = head("200 OK") + body
+    settings = settings_of(max_image_bytes=4_000_000, max_inflight_bytes=4_000_000)
+    async with answering(said) as raw, fetching(settings, body=True) as fetch:
+        budget = fetch.downloads._budget
+        other = budget.take(2_000_000)
+        assert other is not None
+        coming = asyncio.create_task(fetch.answers(raw.url))
+        await wait_until(lambda: budget.pressed)
+        assert budget.free == 2_000_000  # it waits with empty hands
+        other.release()
+        [(outcome, how)] = await coming
+        assert isinstance(outcome, Body), outcome
+        assert outcome.data == body
+        assert how.bytes > len(body)
+        outcome.room.release()
+        assert budget.free == budget.size
+
+
+async def test_slow_body_gives_way_to_those_that_wait(settings_of: SettingsOf) -> None:
+    """One that claims much and drips ends early, once somebody waits for its memory; not before."""
+    room = 1_000_000
+    said = head("200 OK", Content_Length=room) + PICTURE[:2000]
+    settings = settings_of(
+        timeout=60, read_timeout=60, max_image_bytes=room, max_inflight_bytes=room
+    )
+    async with (
+        answering(said, stays=True) as raw,
+        answering(head("200 OK", Content_Length=len(PICTURE)) + PICTURE) as honest,
+        fetching(settings, body=True) as fetch,
+    ):
+        dripping = asyncio.create_task(fetch(raw.url))
+        await wait_until(lambda: fetch.downloads._budget.free == 0)
+        async with asyncio.timeout(40):  # were it to have all of its time, it would be 60 seconds
+            [outcome] = await fetch(honest.url)
+        assert isinstance(outcome, Body), outcome
+        outcome.room.release()
+        [slow] = await dripping
+        assert failure(slow).code is ErrorCode.TIMEOUT
+        assert "too slow" in failure(slow).message

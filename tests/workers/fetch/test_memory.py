@@ -91,9 +91,12 @@ async def test_any_course_of_events(seed: int) -> None:
     waiting: list[asyncio.Task[Reservation]] = []
     order: list[int] = []
     served: list[int] = []
+    small: list[int] = []
 
     async def claim(number: int, size: int) -> Reservation:
         order.append(number)
+        if size <= 1000 // 64:
+            small.append(number)
         room = await budget.wait(size)
         served.append(number)
         return room
@@ -124,5 +127,74 @@ async def test_any_course_of_events(seed: int) -> None:
     for room in held:
         room.release()
     assert budget.free == 1000
-    assert served == sorted(served)
+    for kind in (small, order):  # small claims pass large ones by, and nobody else does
+        mine = [number for number in served if (number in small) == (kind is small)]
+        assert mine == sorted(mine)
     assert order == sorted(order)
+
+
+async def test_small_claims_pass_large_ones_by() -> None:
+    """Large claims leave a quarter of the room, so that no small one waits for them."""
+    budget = Budget(6400, largest=1600)
+    large = [await budget.wait(1600) for _ in range(3)]
+    waiting = asyncio.create_task(budget.wait(1600))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    small = [budget.take(100) for _ in range(16)]
+    assert all(small)
+    assert budget.take(100) is None
+    assert budget.pressed
+    large[0].release()
+    async with asyncio.timeout(5):
+        (await waiting).release()
+
+
+async def test_small_claims_do_not_starve_a_large_one() -> None:
+    """They may have all of the room, until a large one waits: then the kept part only."""
+    budget = Budget(6400, largest=1600)
+    small = [await budget.wait(100) for _ in range(64)]
+    waiting = asyncio.create_task(budget.wait(1600))
+    await asyncio.sleep(0)
+    turned_away = 0
+    for room in small:
+        room.release()
+        if (again := budget.take(100)) is None:
+            turned_away += 1
+        else:
+            again.release()
+    assert turned_away
+    async with asyncio.timeout(5):
+        room = await waiting
+    assert room.size == 1600
+
+
+async def test_growing_takes_what_is_free_and_never_waits() -> None:
+    """Nobody who holds bytes waits for more; who cannot grow keeps what was held."""
+    budget = Budget(6400, largest=6400)
+    one, two = await budget.wait(100), await budget.wait(100)
+    assert one.grow(6000)
+    assert budget.free == 300
+    assert not two.grow(1000)
+    assert (two.size, budget.free) == (100, 300)
+    waiting = asyncio.create_task(budget.wait(1000))
+    await asyncio.sleep(0)
+    one.release()
+    async with asyncio.timeout(5):
+        (await waiting).release()
+    assert two.grow(6400)
+    two.release()
+    assert (budget.free, budget.pressed) == (6400, False)
+
+
+async def test_nobody_grows_past_one_who_waits() -> None:
+    """A claim that waits for a body's whole room is before those that want ever more."""
+    budget = Budget(6400, largest=6400)
+    held = await budget.wait(6000)
+    growing = await budget.wait(100)
+    waiting = asyncio.create_task(budget.wait(6300))
+    await asyncio.sleep(0)
+    assert not growing.grow(200)
+    growing.release()
+    held.release()
+    async with asyncio.timeout(5):
+        (await waiting).release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 
@@ -98,21 +99,61 @@ def test_nothing_at_all() -> None:
 
 
 def test_metadata_is_passed_over_not_kept() -> None:
-    """Forty megabytes of it cost a few kilobytes of memory."""
+    """Sixty megabytes of it cost little memory, and hinder no fact."""
     reading = Reading(None)
     block = segment(0xE2, bytes(65_000))
     reading.feed(SAMPLES["jpeg-RGB"][:2])
     tracemalloc.start()
     try:
-        for _ in range(640):
+        for _ in range(960):
             reading.feed(block)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 4_000_000
+    assert peak < 8_000_000
     reading.feed(SAMPLES["jpeg-RGB"][2:])
+    assert isinstance(reading.finish(), ImageInfo)
+
+
+@pytest.mark.parametrize("size", [16, 1100, 17_000], ids=lambda size: f"segments-of-{size}")
+@pytest.mark.parametrize("packet", [13, 65_536], ids=lambda size: f"packets-of-{size}")
+def test_more_metadata_than_is_bearable_is_told_as_such(size: int, packet: int) -> None:
+    """The walker begins anew with each piece: how often, and over how much, is bounded."""
+    block = segment(0xFE, bytes(size))
+    data = with_segments(SAMPLES["jpeg-RGB"], *[block] * (4_000_000 // len(block)))
+    reading = read(data[:3_000_000], total=None, sizes=[packet])
+    assert isinstance(reading.outcome, Failure)
+    assert reading.outcome.code is ErrorCode.CORRUPT_IMAGE
+
+
+@pytest.fixture
+def backwards(monkeypatch: pytest.MonkeyPatch) -> Callable[[ImageInfo | None], None]:
+    """A walker that wants bytes far on and, once it has them, such as went by long ago."""
+
+    def install(otherwise: ImageInfo | None) -> None:
+        def inspect(
+            head: bytes, *, total: int | None, more: list[tuple[int, bytes]]
+        ) -> header.Need:
+            return header.Need(*((50_000, 8) if not more else (30_000, 8)), otherwise)
+
+        monkeypatch.setattr(header, "inspect", inspect)
+
+    return install
+
+
+@pytest.mark.parametrize("otherwise", [ImageInfo("TIFF", (3, 2)), None])
+def test_what_went_by_is_done_without(
+    backwards: Callable[[ImageInfo | None], None], otherwise: ImageInfo | None
+) -> None:
+    """A stream cannot be read backwards: what can be told without is told."""
+    backwards(otherwise)
+    reading = read(bytes(100_000), total=None, sizes=[10_000])
     found = reading.finish()
-    assert isinstance(found, ImageInfo) or found.code is ErrorCode.CORRUPT_IMAGE
+    if otherwise is None:
+        assert isinstance(found, Failure)
+        assert (found.code, reading.lost) == (ErrorCode.CORRUPT_IMAGE, True)
+    else:
+        assert (found, reading.lost) == (otherwise, False)
 
 
 def test_some_metadata_does_not_hinder() -> None:

@@ -6,7 +6,7 @@ import pytest
 from yarl import URL
 
 from imaging.facts import ErrorCode
-from workers.fetch.redirects import RedirectError, next_url
+from workers.fetch.redirects import RedirectError, next_target
 
 HERE = URL("http://h/a/b?c")
 
@@ -24,7 +24,9 @@ HERE = URL("http://h/a/b?c")
 )
 def test_place_is_followed(place: str, onward: str) -> None:
     """Relative, absolute or by host; written as it was, where it can be."""
-    assert next_url(HERE, 302, {"Location": place}) == URL(onward, encoded=True)
+    found = next_target(HERE, 302, {"Location": place})
+    assert found is not None
+    assert found.url == URL(onward, encoded=True)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_place_is_followed(place: str, onward: str) -> None:
 def test_place_that_is_none(place: str) -> None:
     """What is no valid http(s) URL is told as a bad redirect, never raised as anything else."""
     with pytest.raises(RedirectError) as raised:
-        next_url(HERE, 302, {"Location": place})
+        next_target(HERE, 302, {"Location": place})
 
     assert raised.value.failure.code is ErrorCode.BAD_REDIRECT
 
@@ -42,7 +44,7 @@ def test_place_that_is_none(place: str) -> None:
 def test_password_in_a_place_is_not_told() -> None:
     """The message names the place without what stands before its host."""
     with pytest.raises(RedirectError) as raised:
-        next_url(HERE, 302, {"Location": "ftp://user:secret@h/x"})
+        next_target(HERE, 302, {"Location": "ftp://user:secret@h/x"})
 
     assert "secret" not in raised.value.failure.message
 
@@ -50,4 +52,4 @@ def test_password_in_a_place_is_not_told() -> None:
 @pytest.mark.parametrize(("status", "headers"), [(200, {"Location": "/x"}), (302, {}), (304, {})])
 def test_what_is_no_redirect(status: int, headers: dict[str, str]) -> None:
     """Another status, or no place named: the answer stands for itself."""
-    assert next_url(HERE, status, headers) is None
+    assert next_target(HERE, status, headers) is None
