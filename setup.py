@@ -64,6 +64,7 @@ setup(
         "Development Status :: 3 - Alpha",
         "Framework :: aiohttp",
         "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.13",
         "Typing :: Typed",
     ],
 )

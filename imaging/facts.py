@@ -12,8 +12,8 @@ from typing import NamedTuple
 __all__ = ["DECODED_FORMATS", "RETRYABLE_STATUSES", "ErrorCode", "Failure", "ImageInfo", "Stage"]
 
 #: What Pillow may open at full depth, in Pillow's own names. JPEG covers MPO: naming "MPO" in
-#: `Image.open(formats=…)` raises KeyError for every file that is no picture.
-DECODED_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO")
+#: `Image.open(formats=…)` raises KeyError for every file that is no picture. HEIF needs an extra.
+DECODED_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO", "HEIF")
 
 #: HTTP statuses worth asking again for, besides every 5xx.
 RETRYABLE_STATUSES = frozenset({408, 425, 429})

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import psutil
@@ -23,6 +23,7 @@ __all__ = [
     "rss",
     "running",
     "settle",
+    "started",
 ]
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -64,10 +65,10 @@ def answer_of(program: str, *arguments: object) -> dict[str, float]:
 
 
 @contextmanager
-def running(
+def started(
     command: Sequence[str], *, log: Path | None = None, env: dict[str, str] | None = None
-) -> Iterator[tuple[psutil.Process, str]]:
-    """A program of ours and the address it says when it is ready; it is ended on the way out."""
+) -> Iterator[tuple[psutil.Process, dict[str, Any]]]:
+    """A program of ours and what it says when it is ready; it is ended on the way out."""
     with ExitStack() as stack:
         errors = stack.enter_context(log.open("wb")) if log else None
         process = stack.enter_context(
@@ -79,8 +80,17 @@ def running(
         if not said:
             if log:
                 print(log.read_text(errors="replace"), file=sys.stderr)
-            raise SystemExit(f"bench: it did not start: {' '.join(command)}")
-        yield psutil.Process(process.pid), json.loads(said)["url"]
+            raise SystemExit(f"it did not start: {' '.join(command)}")
+        yield psutil.Process(process.pid), json.loads(said)
+
+
+@contextmanager
+def running(
+    command: Sequence[str], *, log: Path | None = None, env: dict[str, str] | None = None
+) -> Iterator[tuple[psutil.Process, str]]:
+    """The same, with nothing but the address of what it said."""
+    with started(command, log=log, env=env) as (process, ready):
+        yield process, ready["url"]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

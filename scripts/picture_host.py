@@ -5,7 +5,8 @@
 
 Any path answers with a picture, chosen by a hash of path and query (`choose` in
 `hosting/pictures.py`; the header `X-Picture` says which); a path can also ask for a
-misbehaviour (the list is in `hosting/misbehaviour.py`). Once it listens, one line of JSON on
+misbehaviour (the list is in `hosting/misbehaviour.py`; what hostile hosts do has names, which
+`--list-hostile` prints). Once it listens, one line of JSON on
 stdout says where. SIGTERM or SIGINT ends it with exit code 0.
 
 `GET /_count` tells what was served so far and `GET /_requests` the last ten thousand requests;
@@ -21,9 +22,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from hosting import answers, misbehaviour
+from hosting import answers, hostile, misbehaviour, tls
 from hosting.answers import Answer, Framing, Ranges
-from hosting.connection import Connection, Counts
+from hosting.connection import Connection
+from hosting.counts import Counts
 from hosting.pictures import load, make
 from hosting.requests import Request
 
@@ -92,19 +94,29 @@ def _host_name(request: Request) -> str:
     return name.strip("[]") if colon and port.isdigit() else (name + colon + port).strip("[]")
 
 
-async def serve(host: Host, address: str, port: int) -> None:
+async def serve(host: Host, options: argparse.Namespace) -> None:
     """Listen, say so on stdout, and serve until a signal asks for the end."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    server = await loop.create_server(lambda: Connection(host), address, port, backlog=1024)
+    address, port = options.host, options.port
+    servers = []
+    for number in range(options.addresses):
+        where = f"127.0.0.{number + 1}" if options.addresses > 1 else address
+        servers.append(
+            await loop.create_server(lambda: Connection(host), where, port, backlog=1024)
+        )
+        port = servers[0].sockets[0].getsockname()[1]
     name = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104
     name = f"[{name}]" if ":" in name else name
-    url = f"http://{name}:{server.sockets[0].getsockname()[1]}"
-    print(json.dumps({"ready": True, "url": url, "pictures": len(host.names)}), flush=True)
+    ready = {"ready": True, "url": f"http://{name}:{port}", "pictures": len(host.names)}
+    if options.tls:
+        ready["tls"] = await tls.listen(options.tls, lambda: Connection(host))
+    print(json.dumps(ready), flush=True)
     await stop.wait()
-    server.close()
+    for server in servers:
+        server.close()
     for connection in list(host.connections):
         connection.transport.abort()
 
@@ -136,6 +148,20 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--error-rate", type=float, default=0.0, metavar="SHARE", help="0.1: a tenth of answers")
     add("--error-status", type=int, nargs="+", default=[503], metavar="STATUS", help="are these")
     add("--silent", nargs="+", default=[], metavar="HOST", help="Host names that get no answer")
+    add(
+        "--addresses",
+        type=int,
+        default=1,
+        metavar="N",
+        help="listen on 127.0.0.1 to 127.0.0.N, on one port",
+    )
+    add(
+        "--tls",
+        type=Path,
+        metavar="DIR",
+        help="also hosts that fail at TLS, told by the ready line; ca.pem is written to DIR",
+    )
+    add("--list-hostile", action="store_true", help="print the names below /hostile/ and end")
     add("--manifest", type=int, metavar="N", help="print a manifest of N rows and end")
     add(
         "--base",
@@ -148,14 +174,20 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
         parser.error(f"--folder: {chosen.folder} is not a folder")
     if chosen.made < 1:
         parser.error("--made: at least one picture")
+    if not 1 <= chosen.addresses <= 254:
+        parser.error("--addresses: 1 to 254")
     return chosen
 
 
 def main() -> int:
     """Print a manifest, or serve until told to end."""
     chosen = options()
-    if chosen.manifest is not None:
+    if chosen.list_hostile or chosen.manifest is not None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # `| head` is no error
+    if chosen.list_hostile:
+        print(hostile.listing())
+        return 0
+    if chosen.manifest is not None:
         write_manifest(chosen.manifest, chosen.base)
         return 0
     for number in (signal.SIGTERM, signal.SIGINT):  # also while the pictures are being made
@@ -172,7 +204,7 @@ def main() -> int:
         loop_factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         try:
-            runner.run(serve(host, chosen.host, chosen.port))
+            runner.run(serve(host, chosen))
         except OSError as error:
             print(f"Cannot listen on {chosen.host}:{chosen.port}: {error}", file=sys.stderr)
             return 1

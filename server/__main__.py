@@ -34,9 +34,14 @@ async def _serve(settings: ServerSettings) -> None:
         await site.start()
         host, port = runner.addresses[0][:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        logger.info("serving", extra={"action": "serving", "url": url, "port": port})
-        if settings.open:
-            logger.warning("open to whoever can reach it", extra={"action": "open"})
+        keyed = settings.key is not None
+        told = {"action": "serving", "url": url, "port": port, "key": keyed}
+        logger.info("serving", extra=told)
+        if settings.open and not keyed:
+            logger.warning(
+                "OPEN: there is no key, whoever can reach this address may use the service",
+                extra={"action": "open", "url": url},
+            )
         # One line for whoever started this, who may have asked for any free port.
         print(json.dumps({"ready": True, "url": url}), flush=True)  # noqa: T201
         await stop.wait()

@@ -12,9 +12,9 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from server.problems import ShuttingDown, problem_of
+from server.problems import problem_of
 
-__all__ = ["around", "name_response"]
+__all__ = ["around", "finish", "finish_stream", "new_id"]
 
 logger = logging.getLogger(__name__)
 
@@ -22,15 +22,33 @@ HEADER = "X-Request-ID"
 REQUEST_ID = web.RequestKey("request_id", str)
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+#: Sent with every answer that says nothing else. Nothing here is a page of its own, nothing may be
+#: kept, or read by pages of other sites; there are no CORS fields.
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+_LONGEST_PATH = 500
 #: Asked every few seconds by whatever watches the service.
 _QUIET = frozenset({"/healthz", "/readyz", "/ping", "/ping/"})
 
 
-@web.middleware
+def new_id() -> str:
+    """For a request that brings none."""
+    return uuid.uuid4().hex
+
+
 async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id, answer errors, log the end."""
+    """Give the request its id, answer errors, log the end.
+
+    Around the application, not a middleware in it: what the router and the answer to `Expect` raise
+    is answered alike.
+    """
     given = request.headers.get(HEADER, "")
-    request_id = given if _GOOD_ID.fullmatch(given) else uuid.uuid4().hex
+    request_id = given if _GOOD_ID.fullmatch(given) else new_id()
     request[REQUEST_ID] = request_id
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -43,8 +61,12 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
             raise asyncio.CancelledError from exc
         except Exception as exc:
             response = problem_of(exc, request_id)
-            if response.status >= 500 and not isinstance(exc, ShuttingDown):
+            if response.status == 500:
                 logger.exception("a request failed", extra={"action": "request_failed"})
+            elif response.status == 507:  # the operator's to mend
+                logger.warning("no room for an upload", extra={"action": "full", "why": str(exc)})
+            if "Expect" in request.headers and not request.content.is_eof():
+                response.force_close()  # whether the body is on its way, only its client knows
             if request.writer.output_size:
                 # Half an answer cannot become a problem; cut off, nobody takes it for whole.
                 raise asyncio.CancelledError from exc
@@ -52,6 +74,8 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
         _log(request, "cut", began, None)
         raise
     _log(request, "request", began, response.status)
+    if not response.prepared:
+        finish(response, request_id)
     return response
 
 
@@ -60,7 +84,7 @@ def _log(request: web.Request, action: str, began: float, status: int | None) ->
     extra = {
         "action": action,
         "method": request.method,
-        "path": request.path,
+        "path": _path(request),
         "status": status,
         "ms": round((time.monotonic() - began) * 1000, 1),
     }
@@ -68,8 +92,21 @@ def _log(request: web.Request, action: str, began: float, status: int | None) ->
     logger.log(level, "answered" if status else "cut off", extra=extra)
 
 
-async def name_response(request: web.Request, response: web.StreamResponse) -> None:
-    """Send the request's id back, on streams too. For `on_response_prepare`."""
+def _path(request: web.BaseRequest) -> str:
+    """As it was sent: what stands in it decoded could be a line of the log."""
+    path = request.rel_url.raw_path[:_LONGEST_PATH]
+    return "".join(sign if " " <= sign <= "~" else "?" for sign in path)
+
+
+async def finish_stream(request: web.Request, response: web.StreamResponse) -> None:
+    """`finish` for answers that begin before their handler ends. For `on_response_prepare`."""
     if REQUEST_ID in request:
-        response.headers[HEADER] = request[REQUEST_ID]
-    response.headers["X-Content-Type-Options"] = "nosniff"
+        finish(response, request[REQUEST_ID])
+
+
+def finish(response: web.StreamResponse, request_id: str) -> None:
+    """Send the request's id back, and the header fields every answer has."""
+    response.headers[HEADER] = request_id
+    response.headers["Server"] = "imagecensus"  # and no versions, as the library has it
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)

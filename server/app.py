@@ -8,6 +8,9 @@ from aiohttp import web
 from aiohttp.abc import AbstractResolver
 
 from server import access, health, images, keys, lifecycle
+from server.admission import working
+from server.gate import Gate
+from server.listener import Runner
 from server.settings import ServerSettings
 from server.streams import OpenStreams
 from workers.manifest.spool import SpoolRoom
@@ -22,8 +25,9 @@ def create_runner(
     settings: ServerSettings, *, resolver: AbstractResolver | None = None
 ) -> web.AppRunner:
     """The application and how it is served: lost clients cancel, bodies come as they were sent."""
-    return web.AppRunner(
+    return Runner(
         create_app(settings, resolver=resolver),
+        Gate(settings),
         handler_cancellation=True,
         auto_decompress=False,
         access_log=None,
@@ -36,17 +40,16 @@ def create_app(
     settings: ServerSettings, *, resolver: AbstractResolver | None = None
 ) -> web.Application:
     """The application; *resolver* stands in for the system's names in tests."""
-    app = web.Application(middlewares=[access.around])
+    app = web.Application()
     app[keys.SETTINGS] = settings
-    app[keys.STREAMS] = OpenStreams()
+    app[keys.STREAMS] = OpenStreams(settings.max_streams)
     app[keys.SPOOL_ROOM] = SpoolRoom(Path(settings.data_root), int(settings.max_spool_bytes))
-    app.on_response_prepare.append(access.name_response)
+    app.on_response_prepare.append(access.finish_stream)
     app.on_shutdown.append(lifecycle.drain)
     app.cleanup_ctx.append(lifecycle.engine(resolver))
     app.add_routes(
         [
-            web.post("/api/v1/images_info", images.images_info),
-            web.post("/api/v1/images_info/", images.images_info),
+            *working("/api/v1/images_info", images.images_info),
             web.get("/ping", health.ping),
             web.get("/ping/", health.ping),
             web.get("/healthz", health.healthz),

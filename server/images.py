@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,10 +13,13 @@ from aiohttp import web
 from server import keys
 from server.keyed import wants_keyed, write_keyed
 from server.ndjson import write_ndjson
-from server.requests import MANIFEST_TYPES, InfoRequest, read_json, read_query
+from server.requests import MANIFEST_TYPES, InfoRequest, read_json, read_query, refuse_unreadable
 from server.uploads import receive
 from workers.manifest.files import FileSource
-from workers.manifest.rows import Row, Source, inline_rows, read_rows
+from workers.manifest.kinds import Kind, kind_of_name
+from workers.manifest.objects import inline_rows
+from workers.manifest.reading import read_rows
+from workers.manifest.rows import Row, Source
 from workers.options import InfoOptions
 from workers.pipeline import inspect_rows
 from workers.records import start_line
@@ -31,16 +34,20 @@ async def images_info(request: web.Request) -> web.StreamResponse:
     keyed = wants_keyed(request)
     async with AsyncExitStack() as stack:
         source: Source | None
-        if request.content_type in MANIFEST_TYPES:
+        if (kind := MANIFEST_TYPES.get(request.content_type)) is not None:
             asked = read_query(request)
-            source = await stack.enter_async_context(receive(request))
+            refuse_unreadable(kind, 415, "Content-Type")
+            whole = kind is Kind.PARQUET  # it says at its end what is in it
+            source = await stack.enter_async_context(receive(request, whole=whole))
         else:
             asked = await read_json(request)
             source = _file(app, asked, stack)
+            kind = kind_of_name(source.name) if source is not None else None
+            refuse_unreadable(kind, 422, "filepath")
         options = asked.options()
         if keyed:
             options = replace(options, ordered=True)
-        rows = _rows(source, asked, options)
+        rows = _rows(source, kind, asked, options)
         stack.push_async_callback(rows.aclose)
         inspection = await stack.enter_async_context(inspect_rows(app[keys.ENGINE], rows, options))
         stream = stack.enter_context(app[keys.STREAMS].entered(inspection))
@@ -71,11 +78,14 @@ def _file(app: web.Application, asked: InfoRequest, stack: AsyncExitStack) -> Fi
 
 
 async def _rows(
-    source: Source | None, asked: InfoRequest, options: InfoOptions
+    source: Source | None, kind: Kind | None, asked: InfoRequest, options: InfoOptions
 ) -> AsyncGenerator[Row, None]:
     if source is not None:
-        async for row in read_rows(source, limit=options.limit):
-            yield row
+        async with aclosing(
+            read_rows(source, kind=kind, limit=options.limit, extra=options.extra)
+        ) as rows:
+            async for row in rows:
+                yield row
     else:
-        for row in inline_rows(asked.images or [], limit=options.limit):
+        for row in inline_rows(asked.images or [], limit=options.limit, extra=options.extra):
             yield row

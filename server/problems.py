@@ -77,6 +77,8 @@ def problem_of(exc: Exception, request_id: str) -> web.Response:
     else:
         status, error = 500, "internal error"
         detail = "an error of this service; its log has it under the request id"
+    if status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
     if status == 503:
         headers["Retry-After"] = "5"
     body: dict[str, Any] = {

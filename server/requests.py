@@ -11,13 +11,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from server.bodies import Body
 from server.problems import RequestError
-from workers.errors import ManifestTooLarge
+from workers.errors import ManifestError, ManifestTooLarge
+from workers.manifest.kinds import Kind, check_readable
 from workers.options import Depth, InfoOptions
 
-__all__ = ["MANIFEST_TYPES", "InfoRequest", "read_json", "read_query"]
+__all__ = ["MANIFEST_TYPES", "InfoRequest", "read_json", "read_query", "refuse_unreadable"]
 
 #: What a manifest may come as, in the body itself.
-MANIFEST_TYPES = frozenset({"text/tab-separated-values"})
+MANIFEST_TYPES = {
+    "text/tab-separated-values": Kind.TSV,
+    "text/csv": Kind.CSV,
+    "application/x-ndjson": Kind.NDJSON,
+    "application/ndjson": Kind.NDJSON,
+    "application/jsonl": Kind.NDJSON,
+    "application/vnd.apache.parquet": Kind.PARQUET,
+}
 MAX_JSON_BYTES = 16 * 1024 * 1024
 MAX_TIMEOUT = 600.0
 #: More members than any request has: naming each that is wrong would take seconds.
@@ -36,6 +44,7 @@ class InfoRequest(BaseModel):
     depth: Depth = Field(Depth.HEADER, description="first bytes only, or decode everything")
     ordered: bool = Field(False, description="records in manifest order")
     limit: int | None = Field(None, ge=0, description="only the first so many rows")
+    extra: bool = Field(False, description="the other columns of a row in its record")
     timeout: float | None = Field(
         None, gt=0, le=MAX_TIMEOUT, allow_inf_nan=False, description="seconds for one picture"
     )
@@ -64,7 +73,9 @@ class InfoRequest(BaseModel):
     def options(self) -> InfoOptions:
         """The options alone."""
         depth = self.depth if self.thumbnail is None else Depth.FULL
-        return InfoOptions(depth, self.ordered, self.limit, self.timeout, self.thumbnail)
+        return InfoOptions(
+            depth, self.ordered, self.limit, self.timeout, self.thumbnail, self.extra
+        )
 
 
 async def read_json(request: web.Request) -> InfoRequest:
@@ -79,8 +90,7 @@ async def read_json(request: web.Request) -> InfoRequest:
         body = await _read(request)
     if not body:
         raise _no_data(
-            "send a JSON object as application/json, or a manifest as "
-            + ", ".join(sorted(MANIFEST_TYPES))
+            "send a JSON object as application/json, or a manifest as " + ", ".join(MANIFEST_TYPES)
         )
     try:
         data = orjson.loads(body)
@@ -117,6 +127,14 @@ def read_query(request: web.Request) -> InfoRequest:
             )
         data[name] = value
     return _validated(data)
+
+
+def refuse_unreadable(kind: Kind | None, status: int, field: str) -> None:
+    """Raises RequestError (*status*) where what reads this kind of manifest is not installed."""
+    try:
+        check_readable(kind)
+    except ManifestError as exc:
+        raise RequestError(status, str(exc), fields=[(field, str(exc))]) from exc
 
 
 async def _read(request: web.Request) -> bytes:

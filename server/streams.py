@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
-from server.problems import ShuttingDown
+from server.problems import RequestError, ShuttingDown
 from workers.errors import ManifestError
 from workers.pipeline import Inspection
 from workers.records import Record
@@ -46,9 +46,11 @@ class OpenStream:
 
 
 class OpenStreams:
-    """All of them; once draining, there are no new ones."""
+    """All of them, at most *most*; once draining, there are no new ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._admitted = 0  # requests, also those whose stream has not begun yet
         self._open: set[OpenStream] = set()
         self._clocks: set[asyncio.Timeout] = set()
         self.draining = False
@@ -60,6 +62,26 @@ class OpenStreams:
         """Raises ShuttingDown while draining."""
         if self.draining:
             raise ShuttingDown
+
+    def check_room(self) -> None:
+        """Raises RequestError (503) while as many requests are answered as may be."""
+        if self._admitted >= self._most:
+            raise RequestError(
+                503,
+                "the service is full",
+                detail=f"{self._most} requests are under way, as many as CENSUS_MAX_STREAMS allows",
+            )
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Hold one of the places. Raises ShuttingDown, or RequestError (503) without one."""
+        self.check()
+        self.check_room()
+        self._admitted += 1
+        try:
+            yield
+        finally:
+            self._admitted -= 1
 
     @contextmanager
     def entered(self, inspection: Inspection) -> Iterator[OpenStream]:

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from server import keys
 from server.bodies import Body
+from server.problems import RequestError
 from workers.errors import ManifestError
 from workers.manifest.spool import Spool
 
@@ -23,8 +24,8 @@ SETTLE_SECONDS = 0.1
 
 
 @asynccontextmanager
-async def receive(request: web.Request) -> AsyncIterator[Spool]:
-    """Receive the body in the background while the spool is read.
+async def receive(request: web.Request, *, whole: bool = False) -> AsyncIterator[Spool]:
+    """Receive the body in the background while the spool is read, or *whole* before.
 
     Nothing is answered before the first byte came, so a client that sends none is told by status.
 
@@ -39,12 +40,15 @@ async def receive(request: web.Request) -> AsyncIterator[Spool]:
     receiving = asyncio.create_task(_receive(body, spool, begun))
     try:
         await begun.wait()
-        await asyncio.wait({receiving}, timeout=SETTLE_SECONDS)
+        await asyncio.wait({receiving}, timeout=None if whole else SETTLE_SECONDS)
         if spool.error is not None:
             raise spool.error
+        if spool.empty:
+            raise RequestError(422, "Data is not provided", detail="the body is empty")
         yield spool
         # The rows may end before the upload does (`limit`), and a client that sends everything
-        # before it reads must be able to.
+        # before it reads must be able to, if it does.
+        body.hurry()
         await asyncio.wait({receiving})
     finally:
         receiving.cancel()
@@ -56,8 +60,9 @@ async def _receive(body: Body, spool: Spool, begun: asyncio.Event) -> None:
     try:
         async with aclosing(body.pieces()) as pieces:
             async for piece in pieces:
-                await spool.write(piece)
-                begun.set()
+                if piece and not body.hurried:
+                    await spool.write(piece)
+                    begun.set()
     except ManifestError as exc:
         spool.fail(exc)
     except Exception:

@@ -18,11 +18,12 @@ _PROGRAM = Path(__file__).parents[1] / "scripts" / "picture_host.py"
 
 
 class PictureHost:
-    """A running picture host: its base `url`, and what it says of itself."""
+    """A running picture host: its base `url`, its `ready` line, and what it says of itself."""
 
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.port = int(url.rpartition(":")[2])
+    def __init__(self, ready: dict[str, Any]) -> None:
+        self.ready = ready
+        self.url: str = ready["url"]
+        self.port = int(self.url.rpartition(":")[2])
 
     def __str__(self) -> str:
         return self.url
@@ -63,6 +64,6 @@ def started(*options: str) -> Iterator[PictureHost]:
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
-            yield PictureHost(json.loads(process.stdout.readline())["url"])
+            yield PictureHost(json.loads(process.stdout.readline()))
         finally:
             process.kill()

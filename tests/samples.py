@@ -13,7 +13,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pillow_heif
 from PIL import Image, PngImagePlugin
+
+from tests.tiff_files import SHORT, moved, plain, tiff
+
+pillow_heif.register_heif_opener()
 
 SIZE = (61, 43)
 PROFILE = bytes(range(256)) * 800  # as large as a printer's profile; the tests never apply it
@@ -297,18 +302,115 @@ def _bmps() -> dict[str, bytes]:
     }
 
 
+def _avifs() -> dict[str, bytes]:
+    return {
+        **{f"avif-{mode}": encode(picture(mode), "AVIF") for mode in ("L", "RGB", "RGBA", "P")},
+        **{f"avif-turned-{n}": encode(picture(), "AVIF", exif=exif(n)) for n in range(1, 9)},
+        "avif-large": encode(picture(size=(640, 480)), "AVIF"),
+        "avif-icc": encode(picture("RGBA"), "AVIF", icc_profile=PROFILE),
+        "avif-xmp": encode(picture(), "AVIF", xmp=XMP % 8),
+        "avif-xmp-and-exif": encode(picture(), "AVIF", xmp=XMP % 8, exif=exif(1)),
+        "avif-animated": animation("AVIF"),
+        "avif-animated-alpha": animation("AVIF", "RGBA"),
+    }
+
+
+def _heifs() -> dict[str, bytes]:
+    tiled = picture(size=(300, 200))
+    return {
+        **{f"heif-{mode}": encode(picture(mode), "HEIF") for mode in ("L", "LA", "RGB", "RGBA")},
+        **{f"heif-turned-{n}": encode(picture(), "HEIF", exif=exif(n)) for n in range(1, 9)},
+        "heif-I;16": encode(picture("I;16"), "HEIF"),
+        "heif-large": encode(picture(size=(640, 480)), "HEIF"),
+        "heif-tiles": encode(tiled, "HEIF", tile_size=128, exif=exif(6)),
+        "heif-icc": encode(picture(), "HEIF", icc_profile=PROFILE),
+        "heif-xmp": encode(picture(), "HEIF", xmp=XMP % 8),
+        "heif-several": animation("HEIF"),
+        "heif-several-alpha": animation("HEIF", "RGBA"),
+    }
+
+
+def _tiffs() -> dict[str, bytes]:
+    rgb, grey = picture(), picture("1")
+    lzw = encode(rgb, "TIFF", compression="tiff_lzw")
+    ramp = bytes(range(256))
+    modes = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "LAB", "YCbCr", "I;16", "I", "F")
+    made = {f"tiff-{mode}": encode(picture(mode), "TIFF") for mode in modes}
+    for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "lzma", "zstd"):
+        made[f"tiff-RGB-{name}"] = encode(rgb, "TIFF", compression=name)
+    for name in ("tiff_ccitt", "group3", "group4"):
+        made[f"tiff-1-{name}"] = encode(grey, "TIFF", compression=name)
+    for turn in range(1, 10):
+        made[f"tiff-orientation-{turn}"] = encode(rgb, "TIFF", tiffinfo={0x0112: turn})
+    for order, name in (("<", "II"), (">", "MM")):
+        for tail in (False, True):
+            made[f"tiff-{name}-{'tail' if tail else 'head'}"] = tiff(
+                plain(4, 2, (8,) * 4, 2, {338: (SHORT, [2]), 339: (SHORT, [1] * 4)}),
+                [ramp[:32]],
+                order=order,
+                tail=tail,
+                values_first=tail,
+            )
+    return {
+        **made,
+        "tiff-P-lzw": encode(picture("P"), "TIFF", compression="tiff_lzw"),
+        "tiff-YCbCr-jpeg": encode(picture("YCbCr"), "TIFF", compression="jpeg"),
+        "tiff-icc": encode(rgb, "TIFF", icc_profile=PROFILE),
+        "tiff-large": encode(picture(size=(640, 480)), "TIFF", compression="tiff_lzw"),
+        "tiff-pages": animation("TIFF"),
+        "tiff-pages-lzw": animation("TIFF", compression="tiff_lzw"),
+        "tiff-big": encode(rgb, "TIFF", big_tiff=True),
+        "tiff-big-pages": animation("TIFF", "L", big_tiff=True),
+        "tiff-head": moved(lzw),
+        "tiff-head-jpeg": moved(made["tiff-RGB-jpeg"]),
+        "tiff-head-group4": moved(made["tiff-1-group4"]),
+        "tiff-tail-values-first": moved(lzw, tail=True, values_first=True),
+        "tiff-bare": tiff({256: (SHORT, [8]), 257: (SHORT, [2])}, [b"\xa5\x5a"]),
+        "tiff-xmp": tiff(plain(5, 4, more={700: (1, XMP % 6)}), [ramp[:20]]),
+        "tiff-12": tiff(plain(4, 2, (12,)), [ramp[:12]]),
+        "tiff-white-is-zero-16": tiff(plain(4, 2, (16,), 0), [ramp[:16]]),
+        "tiff-RGB-16": tiff(plain(4, 2, (16,) * 3, 2), [ramp[:48]]),
+        "tiff-La": tiff(plain(4, 2, (8, 8), 1, {338: (SHORT, [1])}), [ramp[:16]]),
+        "tiff-planar": tiff(plain(4, 2, (8,) * 3, 2, {284: (SHORT, [2])}), [ramp[:8]] * 3),
+        "tiff-tiled": tiff(
+            plain(20, 20, more={322: (SHORT, [16]), 323: (SHORT, [16])}), [ramp] * 4
+        ),
+        "tiff-signed-16": tiff(plain(4, 2, (16,), 1, {339: (SHORT, [2])}), [ramp[:16]]),
+    }
+
+
+def _icos() -> dict[str, bytes]:
+    wide, sizes = (48, 32), [(32, 21), (48, 32)]
+    made = {
+        "ico": encode(picture("RGBA", (256, 256)), "ICO"),
+        "ico-bmp": encode(picture("RGBA", (64, 64)), "ICO", bitmap_format="bmp"),
+        "ico-small": encode(picture("RGBA", (9, 7)), "ICO"),
+    }
+    for mode in ("1", "L", "P", "RGB"):
+        made[f"ico-bmp-{mode}"] = encode(
+            picture(mode, wide), "ICO", bitmap_format="bmp", sizes=[wide]
+        )
+    for mode in ("1", "L", "LA", "P", "RGB"):
+        made[f"ico-png-{mode}"] = encode(picture(mode, wide), "ICO", sizes=sizes)
+    return made
+
+
 _FAMILIES: dict[str, Callable[[], dict[str, bytes]]] = {
     "JPEG": _jpegs,
     "PNG": _pngs,
     "GIF": _gifs,
     "WEBP": _webps,
     "BMP": _bmps,
+    "TIFF": _tiffs,
+    "ICO": _icos,
+    "AVIF": _avifs,
+    "HEIF": _heifs,
 }
 
 
 @functools.cache
 def family(name: str) -> dict[str, bytes]:
-    """The samples of one family: JPEG (MPO too), PNG, GIF, WEBP or BMP."""
+    """The samples of one family: JPEG (MPO too), PNG, GIF, WEBP, BMP, AVIF or HEIF."""
     return _FAMILIES[name]()
 
 

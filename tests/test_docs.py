@@ -94,3 +94,12 @@ def test_links_between_documents_lead_somewhere(document: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+def test_every_promise_names_tests_that_are_there() -> None:
+    """SECURITY.md says what holds each promise."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(tests/[^`]+)`", text)
+
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -25,6 +25,7 @@ class InfoOptions:
     limit: int | None = None  #: only the first so many rows
     timeout: float | None = None  #: seconds a picture, instead of the setting
     thumbnail: int | None = None  #: long side of a WebP beside the facts; implies full depth
+    extra: bool = False  #: pass the other columns of the manifest through
 
     @property
     def needs_body(self) -> bool:

@@ -142,7 +142,7 @@ class Inspection:
                 target = row.problem or _target(row)
                 if isinstance(target, Failure):
                     shown = without_userinfo(row.url) if row.url is not None else None
-                    outbox.put(Record(row.index, row.id, shown, target))
+                    outbox.put(Record(row.index, row.id, shown, target, extra=row.extra))
                 else:
                     turns.add(Ticket(self._lane, row, target))
                 if outbox.full:  # before the next row is read
@@ -166,7 +166,8 @@ class Inspection:
     ) -> None:
         row = ticket.row
         shown = without_userinfo(row.url or "")
-        self._outbox.put(Record(row.index, row.id, shown, outcome, ticket.fetch, thumbnail))
+        record = Record(row.index, row.id, shown, outcome, ticket.fetch, thumbnail, row.extra)
+        self._outbox.put(record)
 
     async def _decode(self) -> None:
         """Take a slot, then what waits for it: so chunks grow only while the pool is busy."""

@@ -32,7 +32,12 @@ def encode_line(line: dict[str, Any]) -> bytes:
 
 def _escaped(value: object) -> bytes:
     """JSON by the standard library, for lone surrogates and integers beyond 64 bits."""
-    return json.dumps(value, separators=(",", ":"), default=str).encode()
+    return json.dumps(value, separators=(",", ":"), default=_plain).encode()
+
+
+def _plain(value: object) -> object:
+    """What the standard library does not know."""
+    return orjson.loads(value.contents) if isinstance(value, orjson.Fragment) else str(value)
 
 
 @dataclass(slots=True)
@@ -48,10 +53,11 @@ class Fetch:
     content_type: str | None = None
     etag: str | None = None
     last_modified: str | None = None
+    opt_out: str | None = None  #: the rule by which a host opts out of machine learning
 
     def json(self) -> dict[str, Any]:
         """The record's `fetch` object."""
-        return {
+        fetch: dict[str, Any] = {
             "status": self.status,
             "bytes": self.bytes,
             "attempts": self.attempts,
@@ -62,6 +68,9 @@ class Fetch:
             "etag": self.etag,
             "last_modified": self.last_modified,
         }
+        if self.opt_out is not None:
+            fetch["opt_out"] = self.opt_out
+        return fetch
 
 
 def _info_json(info: ImageInfo) -> dict[str, Any]:
@@ -110,6 +119,7 @@ class Record:
     outcome: ImageInfo | Failure
     fetch: Fetch | None = None  #: None where nothing was fetched
     thumbnail: str | None = None  #: a `data:` URI
+    extra: bytes | None = None  #: the manifest's other columns: a JSON object
 
     def line(self) -> bytes:
         """The record as one NDJSON line."""
@@ -126,6 +136,8 @@ class Record:
             line["image_info"] = _info_json(self.outcome)
         if self.thumbnail is not None:
             line["thumbnail"] = self.thumbnail
+        if self.extra is not None:
+            line["extra"] = orjson.Fragment(self.extra)
         line["fetch"] = self.fetch.json() if self.fetch is not None else None
         return encode_line(line)
 

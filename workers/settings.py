@@ -79,6 +79,9 @@ class WorkSettings(BaseSettings):
         None, ge=64 * MiB, description="address space a process may add to what it starts with"
     )
     decode_timeout: float = Field(20.0, gt=0, le=3600, description="seconds to decode one picture")
+    opt_out: Literal["record", "skip", "off"] = Field(
+        "record", description="X-Robots-Tag noai, noimageai and TDM reservations: what is done"
+    )
     user_agent: str = Field(f"imagecensus/{VERSION}", min_length=1, description="sent to hosts")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="least severity that is logged"

@@ -11,7 +11,15 @@ import re
 from struct import Struct
 from typing import Literal
 
-__all__ = ["NotPresentError", "find_tag", "number", "orientation", "orientation_in_xmp", "settled"]
+__all__ = [
+    "ORIENTATION",
+    "NotPresentError",
+    "find_tag",
+    "number",
+    "orientation",
+    "orientation_in_xmp",
+    "settled",
+]
 
 _MAX_ENTRIES = 4096
 
@@ -24,7 +32,7 @@ _ENTRY = {
 }
 _UNIT = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 _SHORTS, _LONGS = (3, 8), (4, 9, 13)
-_ORIENTATION = 0x0112
+ORIENTATION = 0x0112
 _XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
 
 
@@ -40,7 +48,7 @@ def orientation(data: bytes, start: int, length: int) -> int | None:
     prefixes = 0
     while prefixes < 2 and data.startswith(b"Exif\0\0", start):
         start, length, prefixes = start + 6, length - 6, prefixes + 1
-    entry = find_tag(data, start, length, _ORIENTATION)
+    entry = find_tag(data, start, length, ORIENTATION)
     if entry is None:
         return None
     value = number(data, start, entry)

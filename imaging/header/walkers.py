@@ -8,7 +8,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
-from imaging.header import bmp, gif, jpeg, png, sniff, webp
+from imaging.header import (
+    bmp,
+    gif,
+    heif,
+    icns,
+    ico,
+    jp2,
+    jpeg,
+    jxl,
+    png,
+    psd,
+    sniff,
+    svg,
+    tiff,
+    webp,
+)
 from imaging.header.pieces import Need, Pieces
 
 __all__ = ["count_frames", "inspect"]
@@ -22,6 +37,15 @@ WALKERS: tuple[tuple[bytes, _Walk], ...] = (
     (b"GIF89a", gif.walk),
     (b"GIF87a", gif.walk),
     (b"BM", bmp.walk),
+    *((magic, tiff.walk) for magic in tiff.MAGICS),
+    (ico.MAGIC_ICO, ico.walk_ico),
+    (ico.MAGIC_CUR, ico.walk_cur),
+    (b"icns", icns.walk),
+    (b"8BPS", psd.walk),
+    (jp2.CONTAINER, jp2.walk),
+    (jp2.CODESTREAM, jp2.walk),
+    (jxl.CONTAINER, jxl.walk),
+    (jxl.CODESTREAM, jxl.walk),
 )
 
 
@@ -43,6 +67,10 @@ def inspect(
         if total == 0:
             return Failure(ErrorCode.EMPTY_BODY)
         return pieces.need(0, 32 if total is None else min(32, total))
+    if heif.accepts(head):
+        return heif.walk(pieces)
+    if (drawing := svg.walk(pieces)) is not None:
+        return drawing
     return sniff.name_unknown(pieces)
 
 
@@ -60,4 +88,8 @@ def count_frames(data: bytes, limit: int = 10_000) -> int | None:
         return gif.count_frames(data, limit)
     if data.startswith(b"RIFF") and len(data) >= 30:
         return webp.count_frames(data, limit)
+    if data.startswith(tiff.MAGICS):
+        return tiff.count_frames(data, limit)
+    if heif.accepts(data):
+        return heif.count_frames(data, limit)
     return 1

@@ -13,6 +13,7 @@ from http import HTTPStatus
 
 from hosting.pictures import Picture
 from hosting.requests import Request, parse_range
+from hosting.wire import Wire
 
 
 class Framing(enum.Enum):
@@ -45,6 +46,7 @@ class Answer:
     stalls: bool = False  # after `sent` bytes: say nothing more instead of closing
     delay_s: float = 0.0
     silent: bool = False
+    wire: Wire | None = None  # said instead of all the above, head included
 
 
 @dataclass(slots=True)

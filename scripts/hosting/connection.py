@@ -1,65 +1,24 @@
 """One client's connection: bytes come in, requests are told apart, answers go out in order.
 
-Counts what all connections served. `Connection` asks a `Host` what to answer and knows how to put
+`Connection` asks a `Host` what to answer and knows how to put
 it on the wire: framing, latency, bodies cut short, bodies without end.
 """
 
 import asyncio
-from collections import Counter, deque
-from dataclasses import dataclass, field
+import itertools
 from typing import Protocol, cast
 
 from hosting import answers
 from hosting.answers import Answer, Framing
+from hosting.counts import Counts
 from hosting.requests import NonsenseError, Request, body_length, parse
+from hosting.wire import Player, Wire
 
 MAX_HEAD_BYTES = 65_536
 MAX_AHEAD_BYTES = 262_144  # of pipelined requests, before reading waits for answering
 CHUNK_BYTES = 16_384
 ZEROS = bytes(CHUNK_BYTES)
 CONTROLS = ("/_count", "/_requests", "/_reset")
-KINDS_KEPT = 1000  # of user agents and of hosts: a flood of names must not grow the memory
-
-
-@dataclass(slots=True)
-class Counts:
-    """What was served since the start or the last reset; `bytes` are those of bodies."""
-
-    requests: int = 0
-    bytes: int = 0
-    connections: int = 0  # that asked for something besides the counts
-    connections_open: int = 0
-    connections_open_peak: int = 0
-    in_flight: int = 0  # asked and not answered yet
-    in_flight_peak: int = 0
-    ranges: int = 0
-    statuses: Counter[int] = field(default_factory=Counter)
-    user_agents: Counter[str] = field(default_factory=Counter)
-    hosts: Counter[str] = field(default_factory=Counter)
-    recent: deque[Request] = field(default_factory=lambda: deque(maxlen=10_000))
-
-    def open(self) -> None:
-        """A connection asks for its first picture."""
-        self.connections += 1
-        self.connections_open += 1
-        self.connections_open_peak = max(self.connections_open_peak, self.connections_open)
-
-    def take(self, request: Request) -> None:
-        """A request came in."""
-        self.requests += 1
-        self.in_flight += 1
-        self.in_flight_peak = max(self.in_flight_peak, self.in_flight)
-        self.ranges += "range" in request.headers
-        self.recent.append(request)
-        for kinds, kind in ((self.user_agents, "user-agent"), (self.hosts, "host")):
-            name = request.headers.get(kind, "")
-            if name in kinds or len(kinds) < KINDS_KEPT:
-                kinds[name] += 1
-
-    def told(self) -> dict[str, object]:
-        """The answer to `/_count`."""
-        counted = {name: getattr(self, name) for name in self.__slots__ if name != "recent"}
-        return counted | {"user_agents": sorted(self.user_agents)}
 
 
 class Host(Protocol):
@@ -86,9 +45,10 @@ class Connection(asyncio.Protocol):
         self.skip = 0  # bytes of a request's body still to come, of no interest
         self.counted = False  # this client asked for something besides the counts
         self.waiting = False  # an answer is under way
-        self.pumping = False  # and has no end
         self.paused = False  # the client reads slower than we write
+        self.asked = 0
         self.later: asyncio.Handle | None = None
+        self.player: Player | None = None  # says an answer piece by piece
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client is there."""
@@ -100,18 +60,22 @@ class Connection(asyncio.Protocol):
         self.host.connections.discard(self)
         if self.later:
             self.later.cancel()
+        if self.player:
+            self.player.stop()
         self.host.counts.in_flight -= self.waiting
         self.host.counts.connections_open -= self.counted
 
     def pause_writing(self) -> None:
         """The client does not keep up."""
         self.paused = True
+        if self.player:
+            self.player.pause()
 
     def resume_writing(self) -> None:
         """The client caught up."""
         self.paused = False
-        if self.pumping:
-            self.pump()
+        if self.player:
+            self.player.resume()
         elif not self.waiting:
             self.advance()
 
@@ -156,6 +120,8 @@ class Connection(asyncio.Protocol):
         if not self.counted:
             self.counted = True
             counts.open()
+        self.asked += 1
+        request = request._replace(number=self.asked)
         counts.take(request)
         self.waiting = True
         try:
@@ -179,14 +145,21 @@ class Connection(asyncio.Protocol):
         """Send a counted answer; the next request's turn comes unless this one never ends."""
         counts = self.host.counts
         counts.statuses[answer.status] += 1
+        if answer.wire is not None:
+            self.play(answer.wire)
+            return
         counts.bytes += self.write(request, answer)
         if answer.stalls:
             return
         if answer.framing is Framing.ENDLESS and request.method == "GET":
-            self.pump()
+            self.play(Wire(itertools.repeat(b"".join(chunk(ZEROS)))))
             return
+        self.done()
+
+    def done(self) -> None:
+        """An answer was said to its end."""
         self.waiting = False
-        counts.in_flight -= 1
+        self.host.counts.in_flight -= 1
 
     def write(self, request: Request, answer: Answer) -> int:
         """Put an answer on the wire and close where that is part of it; say the body's length."""
@@ -217,17 +190,25 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         return len(body)
 
-    def pump(self) -> None:
-        """More of a body without end: a chunk now, the next one when the loop comes round."""
-        if self.transport.is_closing():
-            return
-        self.pumping = True
-        if self.later:
-            self.later.cancel()  # a pause between two turns must not leave two pumps
-        if not self.paused:
-            self.transport.writelines(chunk(ZEROS))
-            self.host.counts.bytes += len(ZEROS)
-            self.later = asyncio.get_running_loop().call_soon(self.pump)
+    def play(self, wire: Wire) -> None:
+        """Say an answer piece by piece; the next request's turn comes if it lets the client stay.
+
+        Asked for by a client that does not read yet, it waits for it.
+        """
+        self.player = Player(self.transport, wire, sent=self.count, done=self.played)
+        if self.paused:
+            self.player.pause()
+        self.player.go_on()
+
+    def count(self, sent: int) -> None:
+        """Bytes of a wire went out."""
+        self.host.counts.bytes += sent
+
+    def played(self) -> None:
+        """A wire was said to its end, and the client may ask on."""
+        self.player = None
+        self.done()
+        self.advance()
 
 
 def chunk(data: bytes | memoryview) -> list[bytes | memoryview]:

@@ -20,12 +20,14 @@ chooses the picture: `/slow/50/no-range/cat` is the picture of `/cat`, late and 
     /refuse-range/<status>/…    that status to a Range, the picture without
     /truncated/…  /stall/…      half of the body, then the close · then nothing
     /endless/…                  the picture, then zeros until the client leaves
+    /hostile/<name>/…           what hostile hosts do; `--list-hostile` prints the names
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import parse_qs, unquote
 
 from hosting.answers import Answer, Asking, Framing, Ranges, plain, serve
+from hosting.hostile import MISDEEDS
 from hosting.pictures import MADE_AT, Picture, choose, picture
 from hosting.requests import NonsenseError
 
@@ -129,6 +131,16 @@ def _refuse_range(asking: Asking, tail: str) -> str:
     return rest
 
 
+def _hostile(asking: Asking, tail: str) -> Answer:
+    name, _, rest = tail.partition("/")
+    if name not in MISDEEDS:
+        return plain(404, text=f"no misdeed {name}")
+    names = sorted(asking.shelf)
+    file = unquote(rest.removeprefix("by-name/").partition("?")[0])
+    chosen = asking.shelf.get(file) or asking.shelf[choose(f"/{rest}", names)]
+    return MISDEEDS[name].make(asking, chosen)
+
+
 PREFIXES: Mapping[str, Step] = {
     "by-name": _by_name,
     "slow": _slow,
@@ -141,6 +153,7 @@ PREFIXES: Mapping[str, Step] = {
     "flaky": _flaky,
     "retry-after": _retry_after,
     "refuse-range": _refuse_range,
+    "hostile": _hostile,
     "no-range": _set(ranges=Ranges.IGNORED),
     "no-length": _set(ranges=Ranges.IGNORED, framing=Framing.CLOSE),
     "chunked": _set(ranges=Ranges.IGNORED, framing=Framing.CHUNKED),

@@ -20,6 +20,7 @@ class Request(NamedTuple):
     target: str
     headers: Mapping[str, str]
     keep_alive: bool
+    number: int = 1  # on its connection
 
 
 def parse(head: str) -> Request:

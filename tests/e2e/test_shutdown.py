@@ -69,7 +69,7 @@ async def test_nothing_is_taken_in_any_more(start: Start, host: PictureHost) -> 
         slow.connect(("127.0.0.1", server.port))
         body = json.dumps({"images": ["ftp://example.org/" + "x" * 8000] * 1500}).encode()
         head = f"Content-Length: {len(body)}\r\nContent-Type: application/json\r\n"
-        slow.sendall(f"POST {INFO} HTTP/1.1\r\nHost: h\r\n{head}\r\n".encode() + body)
+        slow.sendall(f"POST {INFO} HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode() + body)
         assert slow.recv(12) == b"HTTP/1.1 200"
         assert json.loads(watching.readline())["type"] == "start"
         server.process.terminate()

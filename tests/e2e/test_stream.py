@@ -165,7 +165,7 @@ def test_an_answer_nobody_reads_does_not_grow_the_server(server: ServerProcess) 
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.settimeout(60)
         client.connect(("127.0.0.1", server.port))
-        head = f"Host: h\r\nContent-Length: {rows * len(row)}\r\n"
+        head = f"Host: localhost\r\nContent-Length: {rows * len(row)}\r\n"
         kind = "Content-Type: text/tab-separated-values\r\n"
         client.sendall(f"POST {INFO} HTTP/1.1\r\n{head}{kind}\r\n".encode())
         for _ in range(rows // 100):

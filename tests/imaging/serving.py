@@ -12,8 +12,8 @@ def served(data: bytes, first: int, *, least: int = 0, total: bool = True) -> Im
     """Inspect a file of which `first` bytes come at once and every `Need` is fetched.
 
     `least` is how many bytes a range has at least, `total` whether its size is known from the
-    start. Asserts that every `Need` asks for something further on than all that was fetched, and
-    inside the file where its size is known.
+    start. Asserts that every `Need` asks for something further on than all that was fetched, or
+    says what is told without it, and inside the file where its size is known.
     """
     size = len(data) if total else None
     more: list[tuple[int, bytes]] = []
@@ -24,14 +24,14 @@ def served(data: bytes, first: int, *, least: int = 0, total: bool = True) -> Im
             return answer
         end = answer.offset + answer.length
         assert answer.length > 0
-        assert answer.offset >= furthest
+        assert answer.offset >= furthest or answer.otherwise is not None
         if end > len(data):
             assert size is None
             size = len(data)  # the range answer told it, or the body ended
             continue
         end = max(end, answer.offset + least)
         more.append((answer.offset, data[answer.offset : end]))
-        furthest = answer.offset + len(more[-1][1])
+        furthest = max(furthest, answer.offset + len(more[-1][1]))
     raise AssertionError(f"still asking after {MAX_ROUNDS} rounds")
 
 

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
 from aiohttp import ClientSession, ClientTimeout, web
+from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict
 
 from server import keys
@@ -82,7 +83,10 @@ class Talk:
         self, path: str = INFO, *, body: bytes | None = b"", length: int | None = None, **named: str
     ) -> None:
         """Send a POST: `body` with its length (or the `length` claimed), None: chunks follow."""
-        fields = {"Host": "here", **{name.replace("_", "-"): said for name, said in named.items()}}
+        fields = {
+            "Host": "127.0.0.1",
+            **{name.replace("_", "-"): said for name, said in named.items()},
+        }
         if body is None:
             fields["Transfer-Encoding"] = "chunked"
         else:
@@ -200,9 +204,11 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(settings: ServerSettings) -> AsyncIterator[Served]:
+async def serving(
+    settings: ServerSettings, *, resolver: AbstractResolver | None = None
+) -> AsyncIterator[Served]:
     """The application as `python -m server` runs it, and a client."""
-    runner = create_runner(settings)
+    runner = create_runner(settings, resolver=resolver)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import ClientPayloadError, ClientSession, ServerDisconnectedError, web
 
-from server import access
+from server.gate import Gate
+from server.listener import Runner
+from server.settings import ServerSettings
 from tests.server.serving import INFO, Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -61,30 +64,51 @@ async def test_a_method_that_is_not_taken_is_a_problem(
 
 
 @pytest.mark.parametrize(
-    "said",
+    ("method", "path", "asked", "status"),
     [
-        b"POST /api/v1/images_info HTTP/1.1\r\nHost: h\r\nContent-Length: -1\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"GET /ping/ HTTP/1.1\r\nHost: h\r\nX: " + b"x" * 20_000 + b"\r\n\r\n",
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        ("POST", INFO, {"images": []}, 200),
+        ("POST", INFO, {"images": 1}, 422),
+        ("GET", "/ping/", None, 200),
+        ("GET", "/nowhere", None, 404),
+        ("GET", INFO, None, 405),
     ],
-    ids=["negative-length", "two-framings", "long-header", "tls"],
 )
-async def test_what_is_not_http_is_refused(served: Served, said: bytes) -> None:
-    """400 by the parser; the server lives."""
-    async with served.talk() as talk:
-        talk.writer.write(said)
-        assert (await talk.head())[0] == 400
-    assert (await served.ask("/ping/", method="GET")).status == 200
+async def test_every_answer_is_for_its_client_alone(
+    served: Served, method: str, path: str, asked: Any, status: int
+) -> None:
+    """Not sniffed, kept, framed, read by another site's page, and no versions are told."""
+    answer = await served.ask(path, method=method, json=asked, headers={"Origin": served.url})
+
+    assert answer.status == status
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Content-Security-Policy"] == (
+        "default-src 'none'; frame-ancestors 'none'"
+    )
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert answer.headers["Cache-Control"].startswith("no-store")
+    assert answer.headers["Server"] == "imagecensus"
+    assert not [name for name in answer.headers if name.startswith("Access-Control")]
 
 
-async def test_answers_are_not_sniffed_or_kept(served: Served) -> None:
-    """A stream is neither cached, buffered nor taken for something else on its way."""
+async def test_a_stream_is_not_buffered_on_its_way(served: Served) -> None:
+    """Proxies are told to hand each line on, and to leave it as it is."""
     answer = await served.ask(json={"images": []})
 
-    assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Cache-Control"] == "no-store, no-transform"
     assert answer.headers["X-Accel-Buffering"] == "no"
+
+
+async def test_a_path_cannot_write_in_the_log(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What would be a line of its own, or move a terminal's cursor, stands there as it was sent."""
+    caplog.set_level("INFO")
+    await served.ask("/%0A%1B%5B31m" + "x" * 2000, method="GET")
+
+    (record,) = [one for one in caplog.records if one.name == "server.access"]
+    assert vars(record)["path"].startswith("/%0A%1B%5B31mxxx")
+    assert len(vars(record)["path"]) == 500
 
 
 async def test_a_request_has_one_line_in_the_log(
@@ -122,7 +146,7 @@ async def test_a_client_that_hangs_up_behind_its_answer_was_answered(
 
 @pytest.fixture
 async def broken() -> AsyncIterator[str]:
-    """An application of handlers that fail, behind the same middleware."""
+    """An application of handlers that fail, behind the same door."""
 
     async def bug(_: web.Request) -> web.StreamResponse:
         raise ZeroDivisionError("a secret")
@@ -136,9 +160,9 @@ async def broken() -> AsyncIterator[str]:
     async def lost(_: web.Request) -> web.StreamResponse:
         raise ConnectionResetError
 
-    app = web.Application(middlewares=[access.around])
+    app = web.Application()
     app.add_routes([web.get("/bug", bug), web.get("/late", late_bug), web.get("/lost", lost)])
-    runner = web.AppRunner(app, access_log=None)
+    runner = Runner(app, Gate(ServerSettings()), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     yield f"http://127.0.0.1:{runner.addresses[0][1]}"

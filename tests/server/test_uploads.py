@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from server import bodies
+from server import bodies, keys
 from tests.asserts import wait_until
 from tests.picture_hosts import PictureHost
-from tests.server.serving import INFO, TSV, Served
+from tests.server.serving import INFO, TSV, Served, Talk
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -233,6 +233,69 @@ async def test_an_upload_that_stalls_ends_incomplete(
     assert lines[-1]["complete"] is False
     assert lines[-1]["reason"] == "failed: no byte came for 0.3 seconds"
     assert lines[-1]["manifest_sha256"] is None
+
+
+async def drip(talk: Talk) -> None:
+    """A byte every now and then, as long as anybody takes it."""
+    with suppress(ConnectionError, RuntimeError):  # the loop's own word for a closed transport
+        while True:
+            await talk.chunk(b"x")
+            await asyncio.sleep(0.01)
+
+
+async def test_an_upload_that_trickles_is_given_up(
+    served: Served, host: PictureHost, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It never stalls, and it would hold its place for days."""
+    monkeypatch.setattr(bodies, "SLOWEST", bodies.Pace(1000, 0.2))
+    async with served.talk() as talk:
+        await talk.ask(body=None, Content_Type=KIND)
+        await talk.chunk(f"a\t{host}/a\n".encode() + noise(10))
+        assert (await talk.head())[0] == 200
+        dripping = asyncio.create_task(drip(talk))
+        while (line := await talk.line())["type"] != "summary":
+            pass
+        dripping.cancel()
+        await asyncio.gather(dripping, return_exceptions=True)
+    assert line["complete"] is False
+    assert re.fullmatch("failed: only [0-9]+ bytes came in .* seconds of waiting", line["reason"])
+
+
+async def test_an_upload_may_take_its_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as something comes: a row now and then is enough, and so is the end."""
+    monkeypatch.setattr(bodies, "SLOWEST", bodies.Pace(20, 0.02))
+    async with served.talk() as talk:
+        await talk.ask(body=None, Content_Type=KIND)
+        for _ in range(4):
+            await talk.chunk(b"ftp://example.org/a-picture\n")
+            await asyncio.sleep(0.03)
+        await talk.chunk(b"")
+        lines = [await talk.line() for _ in range(6)]
+    assert lines[-1]["complete"] is True
+
+
+async def test_behind_the_last_row_an_upload_must_hurry(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its answer whole it may be sent to its end, unspooled, but not drip on for ever."""
+    monkeypatch.setattr(bodies, "HURRIED", bodies.Pace(1000, 0.1))
+    server = served.runner.server
+    assert server is not None
+    monkeypatch.setitem(server._kwargs, "lingering_time", 0.05)
+    async with served.talk() as talk:
+        await talk.ask(f"{INFO}?limit=1", body=None, Content_Type=KIND)
+        await talk.chunk(b"foo\n")
+        assert (await talk.head())[0] == 200
+        assert [(await talk.line())["type"] for _ in range(3)] == ["start", "image", "summary"]
+        free = served.app[keys.SPOOL_ROOM]._free
+        await talk.chunk(noise(1000))
+        dripping = asyncio.create_task(drip(talk))
+        assert await talk.until(b"0\r\n\r\n") == b"\r\n0\r\n\r\n"
+        with suppress(ConnectionError):  # closed over bytes that were not read
+            assert await talk.rest() == b""
+        dripping.cancel()
+        await asyncio.gather(dripping, return_exceptions=True)
+        assert served.app[keys.SPOOL_ROOM]._free >= free
 
 
 async def test_a_spool_has_no_name(served: Served, host: PictureHost, data_root: Path) -> None:

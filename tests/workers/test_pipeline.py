@@ -19,7 +19,9 @@ from workers.engine import Engine, open_engine
 from workers.errors import ManifestError
 from workers.fetch import retries
 from workers.manifest.files import FileSource
-from workers.manifest.rows import Row, inline_rows, read_rows
+from workers.manifest.objects import inline_rows
+from workers.manifest.reading import read_rows
+from workers.manifest.rows import Row
 from workers.options import Depth, InfoOptions
 from workers.pipeline import WINDOW_PER_CONNECTION, Inspection, inspect_rows
 from workers.pool.supervisor import PoolClosedError

@@ -68,6 +68,11 @@ class BoundedAnswers(ResponseHandler):
             if self._came > MAX_HEAD_BYTES:
                 self._refuse(f"more than {MAX_HEAD_BYTES} bytes before the end of its head")
         elif self._chunked is not None:
+            broken = self.exception()  # of trailers, say: the library tells no reader of the body
+            if broken is not None and self._chunked.exception() is None:
+                self._parser = None  # and the connection's end would take its place
+                self._chunked.set_exception(broken)
+                return
             size = self._chunked.total_bytes
             if self._came - size > size + MAX_FRAMING_BYTES:
                 self._refuse("far more chunk framing than body")

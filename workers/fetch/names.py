@@ -48,7 +48,7 @@ class ThreadedNames(AbstractResolver):
                     host, port, family, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG
                 )
             except (OSError, UnicodeError) as exc:
-                error = exc
+                error = _out_of_descriptors() or exc
             with suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._tell, found, infos, error)
 
@@ -81,6 +81,15 @@ class ThreadedNames(AbstractResolver):
 
     async def close(self) -> None:
         """Nothing to close: look-ups under way end by themselves, heard by nobody."""
+
+
+def _out_of_descriptors() -> OSError | None:
+    """The system's resolver calls every name unknown where it can open nothing to look it up."""
+    try:
+        socket.socket().close()
+    except OSError as exc:
+        return exc if exc.errno in _OURS else None
+    return None
 
 
 class CachedFailures(AbstractResolver):

@@ -1,7 +1,9 @@
 """The list given → `Row`s, streaming: memory does not depend on how many there are.
 
-`lines` cuts bytes into lines and knows offsets, `rows` reads a line as a row, `inflate` opens
-gzip, `files` and `spool` are where the bytes come from: below the data root, or a request body.
+`files` and `spool` are where the bytes come from: below the data root, or a request body.
+`inflate` opens gzip and zstd, `lines` and `json_array` cut, `kinds` tells how a manifest is
+written, `tsv`, `csv_lines` and `ndjson` read one line as a row, `parquet` asks a process of its
+own; `reading` is the whole of it.
 """
 
 __all__: list[str] = []

@@ -86,6 +86,10 @@ class FileSource:
         else:
             os.close(descriptor)
 
+    async def whole(self) -> int:
+        """The descriptor of the file, which is whole where it lies."""
+        return self._fd
+
     async def blocks(self) -> AsyncGenerator[bytes, None]:
         """The file's bytes from its start, inflated."""
         reading = self._read(self._fd)
@@ -103,6 +107,7 @@ class FileSource:
 
     def _read(self, descriptor: int) -> Generator[bytes, None, None]:
         inflater = Inflater(self._max)
+        self._hash = hashlib.sha256()
         position = 0
         try:
             while data := os.pread(descriptor, _BLOCK, position):

@@ -1,75 +1,91 @@
-"""gzip told by its first bytes, whatever a name or a header claims, and inflated in pieces."""
+"""gzip and zstd, told by their first bytes whatever a name or a header claims, in pieces."""
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
+from typing import Protocol
 
 from workers.errors import ManifestError, ManifestTooLarge
+from workers.manifest.gunzip import GZIP_MAGIC, Gunzip
+from workers.manifest.unzstd import ZSTD_MAGICS, Unzstd
 
 __all__ = ["Inflater"]
 
-_MAGIC = b"\x1f\x8b"
-#: Small enough that a piece of nothing but line breaks does not hold up the event loop.
-_PIECE = 64 * 1024
+_MAGIC_BYTES = 4
+
+
+class Codec(Protocol):
+    """One way to be compressed."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """What *data* inflates to, in pieces; empty ones where much was read for nothing.
+
+        Raises:
+            ManifestError: damaged.
+        """
+        ...
+
+    def finish(self) -> Iterator[bytes]:
+        """What is left at the end. Raises ManifestError where that comes in the middle."""
+        ...
 
 
 class Inflater:
-    """Passes plain bytes on and inflates gzip, members one after the other, up to a cap."""
+    """Passes plain bytes on and inflates what is compressed, up to a cap."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, *, coding: str | None = None) -> None:
+        """With a *coding*, `gzip` or `zstd`, nothing else is taken."""
         self._max = max_bytes
+        self._coding = coding
         self._total = 0
         self._head = b""
-        self._started = False
-        self._member: zlib._Decompress | None = None  # None: plain bytes
+        self._told = False
+        self._codec: Codec | None = None  # None: plain bytes
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What *data* inflates to, in pieces of at most 64 KiB where it was compressed.
 
+        Pieces may be empty: each is a place to let others have their turn.
+
         Raises:
             ManifestTooLarge: beyond the cap.
-            ManifestError: bytes that are not gzip after all.
+            ManifestError: damaged, or not the coding that was announced.
         """
-        if not self._started:
-            self._head += data
-            if len(self._head) < len(_MAGIC) and _MAGIC.startswith(self._head):
+        if not self._told:
+            data = self._head = self._head + data
+            if len(data) < _MAGIC_BYTES and not self._plain(data):
                 return
-            data, self._head, self._started = self._head, b"", True
-            if data.startswith(_MAGIC):
-                self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        if self._member is None:
+            self._tell()
+        if self._codec is None:
             yield self._counted(data)
             return
-        while data:
-            if self._member.eof:
-                data = data.lstrip(b"\0")  # padding some tools put between or after members
-                if not data:
-                    return
-                self._member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            piece = self._inflated(self._member, data)
-            data = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
-            if piece:
-                yield self._counted(piece)
+        for piece in self._codec.feed(data):
+            yield self._counted(piece)
 
     def finish(self) -> Iterator[bytes]:
-        """What is left at the end. Raises ManifestError where gzip ends in the middle."""
-        if self._head:
-            yield self._counted(self._head)
-        if self._member is not None:
-            # The object may hold output back that the cap on a piece kept from coming out.
-            while piece := self._inflated(self._member, b""):
+        """What is left at the end. Raises as `feed`, and ManifestError for an end too early."""
+        if not self._told and (head := self._head):
+            self._tell()
+            for piece in self._codec.feed(head) if self._codec is not None else (head,):
                 yield self._counted(piece)
-            if not self._member.eof:
-                msg = f"the gzip ends in the middle, after {self._total} inflated bytes"
-                raise ManifestError(msg)
+        if self._codec is not None:
+            for piece in self._codec.finish():
+                yield self._counted(piece)
 
-    def _inflated(self, member: zlib._Decompress, data: bytes) -> bytes:
-        try:
-            return member.decompress(data, _PIECE)
-        except zlib.error as exc:
-            msg = f"corrupt gzip after {self._total} inflated bytes: {exc}"
-            raise ManifestError(msg) from exc
+    @staticmethod
+    def _plain(head: bytes) -> bool:
+        """Whether so few bytes already rule compression out."""
+        return not any(magic.startswith(head) for magic in (GZIP_MAGIC, *ZSTD_MAGICS))
+
+    def _tell(self) -> None:
+        self._told, head, self._head = True, self._head, b""
+        found = None
+        if head.startswith(GZIP_MAGIC):
+            found, self._codec = "gzip", Gunzip()
+        elif head.startswith(ZSTD_MAGICS):
+            found, self._codec = "zstd", Unzstd()
+        if self._coding not in (None, found):
+            raise ManifestError(f"the bytes are not {self._coding}, as they were said to be")
 
     def _counted(self, piece: bytes) -> bytes:
         self._total += len(piece)

@@ -1,19 +1,30 @@
-"""Lines → `Row`s. One input row never becomes zero or two rows: what cannot be read is a row
-with a `problem`, numbered like any other. Blank lines are not rows.
-"""
+"""What every kind of manifest is read into: `Row`s, one for each entry whatever is wrong."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from imaging.facts import ErrorCode, Failure
-from workers.manifest.lines import MAX_LINE_BYTES, Line, LineCutter
+import orjson
 
-__all__ = ["Row", "Source", "TsvRows", "inline_rows", "read_rows"]
+from imaging.facts import ErrorCode, Failure
+from workers.manifest.lines import MAX_LINE_BYTES, Line
+
+__all__ = [
+    "MAX_EXTRA_BYTES",
+    "TOO_LONG",
+    "Reader",
+    "Row",
+    "Source",
+    "bad_row",
+    "extra_json",
+]
+
+#: More text than this beside one URL, as JSON, is a bad row: records of a whole window are held.
+MAX_EXTRA_BYTES = 64 * 1024
+
+TOO_LONG = f"the line is longer than {MAX_LINE_BYTES} bytes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +34,11 @@ class Row:
     index: int  #: 0-based data row
     id: str  #: as written; the index where none is
     url: str | None  #: None where the row could not be read so far
-    end: int = 0  #: offset in the manifest, inflated, of the byte behind the row
+    #: Where to read on behind this row: the offset in the manifest, inflated, of the byte behind
+    #: it and its separator; in Parquet, how many rows end with it.
+    end: int = 0
     problem: Failure | None = None  #: why the row cannot be worked on
+    extra: bytes | None = None  #: the other columns, where they were asked for: a JSON object
 
 
 class Source(Protocol):
@@ -33,7 +47,19 @@ class Source(Protocol):
     name: str  #: as the client named it
 
     def blocks(self) -> AsyncGenerator[bytes, None]:
-        """The manifest's bytes, inflated, in blocks of any size. Raises ManifestError."""
+        """The manifest's bytes from its start, inflated, in blocks of any size, also none.
+
+        Raises:
+            ManifestError: when they cannot be read on.
+        """
+        ...
+
+    async def whole(self) -> int:
+        """A descriptor to read the bytes as stored, once all are there; not to be closed.
+
+        Raises:
+            ManifestError: they did not all come.
+        """
         ...
 
     @property
@@ -42,104 +68,27 @@ class Source(Protocol):
         ...
 
 
-class TsvRows:
-    """Reads tab separated lines; there is no quoting.
-
-    A first line with a cell `url` is a header and says where `url` and, if there, `id` stand;
-    other columns are passed over. Without header a line is `id<TAB>url`, or a URL alone.
-    """
-
-    def __init__(self) -> None:
-        self._url = 1
-        self._id: int | None = 0
-        self._headed = False
-        self._index = -1  # -1 until the first line that is not blank was seen
+class Reader(Protocol):
+    """Reads lines of one kind; numbers the rows as it goes."""
 
     def read(self, line: Line) -> Row | None:
-        """The row in *line*, or None for a blank line or the header."""
-        text, end = line
-        if text is not None and not text.strip():
-            return None
-        if self._index < 0:
-            self._index = 0
-            if text is not None and self._is_header(text):
-                return None
-        index = self._index
-        self._index = index + 1
-        if text is None:
-            return _bad(index, end, f"the line is longer than {MAX_LINE_BYTES} bytes")
-        try:
-            decoded = text.decode()
-        except UnicodeDecodeError as exc:
-            return _bad(index, end, f"the line is not UTF-8: byte {exc.start} of it")
-        if "\0" in decoded or "\r" in decoded:
-            return _bad(index, end, "the line holds a NUL or a lone carriage return")
-        return self._cells(index, end, decoded.split("\t"))
-
-    def _is_header(self, text: bytes) -> bool:
-        names = [cell.strip().lower() for cell in text.decode(errors="replace").split("\t")]
-        if "url" not in names:
-            return False
-        self._headed = True
-        self._url = names.index("url")
-        self._id = names.index("id") if "id" in names else None
-        return True
-
-    def _cells(self, index: int, end: int, cells: list[str]) -> Row:
-        url_at, id_at = self._url, self._id
-        if not self._headed and len(cells) == 1:
-            if "://" not in cells[0]:
-                return _bad(index, end, "expected id<TAB>url or a URL, found neither", cells[0])
-            url_at, id_at = 0, None
-        identity = cells[id_at] if id_at is not None and id_at < len(cells) else ""
-        if url_at >= len(cells):
-            message = f"no column {url_at + 1} (url): found {len(cells)}"
-            return _bad(index, end, message, identity)
-        return Row(index, identity or str(index), cells[url_at].strip(" "), end)
+        """The row in *line*; None where the line is no row. Does not raise."""
+        ...
 
 
-def _bad(index: int, end: int, message: str, identity: str = "") -> Row:
+def bad_row(index: int, end: int, message: str, identity: str = "") -> Row:
+    """A row that could not be read, and why."""
     problem = Failure(ErrorCode.BAD_ROW, message)
     return Row(index, identity[:200] or str(index), None, end, problem)
 
 
-async def read_rows(source: Source, *, limit: int | None = None) -> AsyncGenerator[Row, None]:
-    """The rows of *source*, as its bytes come; at most *limit* of them.
-
-    Raises:
-        ManifestError: when the bytes cannot be read on; rows before that were given.
-    """
-    cutter, reader = LineCutter(), TsvRows()
-    if limit == 0:
-        return
-    async with aclosing(source.blocks()) as blocks:
-        async for block in blocks:
-            for line in cutter.feed(block):
-                row = reader.read(line)
-                if row is not None:
-                    yield row
-                    if row.index + 1 == limit:
-                        return
-            await asyncio.sleep(0)  # a block may hold no row at all, and many may come at once
-    for line in cutter.finish():
-        row = reader.read(line)
-        if row is not None:
-            yield row
-
-
-def inline_rows(items: Sequence[Any], *, limit: int | None = None) -> Iterator[Row]:
-    """The rows of a list in a JSON body: objects with `url` and maybe `id`, or plain URLs."""
-    for index, item in enumerate(items[:limit]):
-        identity: Any = None
-        url = item
-        if isinstance(item, dict):
-            identity, url = item.get("id"), item.get("url")
-        if identity is not None and (
-            isinstance(identity, bool) or not isinstance(identity, str | int)
-        ):
-            yield _bad(index, 0, "id is neither text nor a whole number")
-        elif not isinstance(url, str):
-            known = "" if identity is None else str(identity)
-            yield _bad(index, 0, "no url" if url is None else "url is not text", known)
-        else:
-            yield Row(index, str(index) if identity in (None, "") else str(identity), url)
+def extra_json(members: dict[str, Any]) -> bytes:
+    """The other columns as JSON. Raises ValueError for such as cannot be passed on."""
+    try:
+        found = orjson.dumps(members, default=str)
+    except TypeError as exc:  # nested deeper than it writes
+        raise ValueError(f"the other columns cannot be passed on: {exc}") from exc
+    if len(found) > MAX_EXTRA_BYTES:
+        told = f"the other columns are {len(found)} bytes of JSON, more than {MAX_EXTRA_BYTES}"
+        raise ValueError(told)
+    return found

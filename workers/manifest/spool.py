@@ -120,8 +120,22 @@ class Spool:
         self._room.give(self._claimed)
         self._claimed = 0
 
+    @property
+    def empty(self) -> bool:
+        """Whether not a byte has come."""
+        return not self._written
+
+    async def whole(self) -> int:
+        """The descriptor of the file, once all of the upload is in it. Raises its error."""
+        while not self._ended:
+            self._grown.clear()
+            await self._grown.wait()
+        if self.error is not None:
+            raise self.error
+        return self._file.fileno()
+
     async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """The upload's bytes, inflated if it is a gzip file, as they come."""
+        """The upload's bytes, inflated if it is a gzip or zstd file, as they come."""
         inflater, position = Inflater(self._max), 0
         while True:
             while position < self._written:

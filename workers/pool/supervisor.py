@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import Context
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,11 +115,16 @@ class Supervisor:
         self._child = None
         if not self._closed.is_set():
             self._up.clear()
-            self._keep(asyncio.create_task(self._start(), name="pool-start"))
+            # Of no request: whose name is on it would stay on the lines of all later children.
+            starting = asyncio.create_task(self._start(), name="pool-start", context=Context())
+            self._keep(starting)
         if how is not None:
             self.deaths += 1
-        current.burial = asyncio.create_task(self._bury(current, how), name="pool-burial")
-        self._keep(current.burial)
+        burial = asyncio.create_task(
+            self._bury(current, how), name="pool-burial", context=Context()
+        )
+        current.burial = burial
+        self._keep(burial)
         return current.burial
 
     async def _bury(self, last: ChildProcess, how: Death | None) -> Death:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 import pytest
@@ -303,3 +305,94 @@ def test_status_in_words() -> None:
     assert status_failure(404, "Not Found").message == "404 Not Found"
     assert status_failure(599, None).message == "599"
     assert len(status_failure(500, "x" * 9000).message) == 200
+    assert status_failure(500, "a\x1b[31m\tb\x00").message == "500 a�[31m b�"
+
+
+class Dialled(NamedTuple):
+    """What the library says it dialled."""
+
+    host: str = "127.0.0.1"
+    port: int = 80
+    is_ssl: bool = False
+    ssl: bool = True
+
+
+def connector_error(error: OSError) -> aiohttp.ClientConnectorError:
+    return aiohttp.ClientConnectorError(Dialled(), error)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (
+            connector_error(OSError(111, "Connect call failed ('10.1.2.3', 80)")),
+            "no connection to the host: Connection refused",
+        ),
+        (
+            connector_error(OSError("Multiple exceptions: [Errno 111] ('10.1.2.3', 80), x")),
+            "no connection to the host",
+        ),
+        (
+            connector_error(OSError(24, "Too many open files")),
+            "no connection to the host: this machine is out of file descriptors",
+        ),
+        (
+            aiohttp.ClientConnectorDNSError(Dialled(), OSError(24, "x")),  # type: ignore[arg-type]
+            "the host name could not be looked up now: this machine is out of file descriptors",
+        ),
+        (
+            aiohttp.ServerDisconnectedError(f"<object at 0x7f00> {'S3cr3t' * 99}"),
+            "no connection to the host: the host closed it",
+        ),
+        (
+            ConnectionResetError(104, "10.1.2.3"),
+            "no connection to the host: Connection reset by peer",
+        ),
+        (
+            aiohttp.http_exceptions.BadStatusLine(error="Bad status line:\n  New:\n\n  b'S3cr3t'"),
+            "the answer is not valid HTTP: a bad status line",
+        ),
+        (
+            aiohttp.http_exceptions.BadHttpMessage("Never heard of: b'S3cr3t chunk size'"),
+            "the answer is not valid HTTP",
+        ),
+        (
+            ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)"),
+            "the TLS handshake or certificate failed",
+        ),
+    ],
+)
+def test_messages_are_ours(error: Exception, message: str) -> None:
+    """No address that was dialled, no object of ours, no byte of the host's."""
+    assert failure_of(error, answered=False).message == message
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 S3cr3t\x1b[31m OK\r\n\r\n",
+        b"S3cr3t\r\n\r\n",
+        b"HTTP/1.1 200 " + b"S3cr3t" * 3000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nS3cr3t\x01: x\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nX: S3cr3t\0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: S3cr3t\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nS3cr3t: S3cr3t",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: S3cr3t, chunked\r\n\r\nS3cr3t\r\n",
+        CHUNKED + b"S3cr3t\r\n",
+        CHUNKED + b"5;S3cr3t\x01\r\n",
+        CHUNKED + b"5\r\nabcdeS3cr3t",
+        CHUNKED + b"5\r\nabcde\r\n0\r\nS3cr3t\x01: x\r\n\r\n",
+    ],
+)
+async def test_broken_answers_are_not_quoted(
+    settings: WorkSettings, said: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They may hold what is nobody's business; the rule they break is named instead."""
+    with caplog.at_level(logging.DEBUG):
+        async with answering(said) as raw, fetching(settings) as fetch:
+            [outcome] = await fetch(raw.url)
+    found = failure(outcome)
+    assert "S3cr3t" not in found.message
+    assert found.message.isprintable()
+    assert len(found.message) <= 200
+    assert "S3cr3t" not in caplog.text

@@ -34,6 +34,19 @@ def test_a_host_is_silent_after_eight_timeouts_in_a_row() -> None:
     assert not broken.refuses(100.0)
 
 
+def test_silence_counts_only_where_nobody_was_answered() -> None:
+    """A timeout of an attempt that began before another was answered says nothing of the host."""
+    host = Host(ORIGIN, 4)
+    host.heard(silent=False, now=100.0, since=99.0)
+    for _ in range(2 * SILENT_AFTER):
+        host.heard(silent=True, now=105.0, since=99.5)
+    assert host.timeouts == 0
+    assert not host.refuses(105.0)
+    for _ in range(SILENT_AFTER):
+        host.heard(silent=True, now=110.0, since=100.0)
+    assert host.refuses(110.0)
+
+
 def test_one_download_probes_every_so_often() -> None:
     """One and no more each time; an answer to it ends the silence."""
     host = silent(now=100.0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,11 +162,107 @@ def test_path_is_asked_for_as_it_is_written(text: str, asked: str) -> None:
         ("https://h/fetch/https://x//b@3x.png", "https://h/fetch/https://x//b@3x.png"),
         ("https://h/a?mail=x@y", "https://h/a?mail=x@y"),
         ("logo@2x.png", "logo@2x.png"),
+        ('"http://user:secret@h/a"', '"http://h/a"'),
+        ("url=http://user:secret@h/a", "url=http://h/a"),
+        ("http://user:secret#x@h/", "http://h/"),
+        ("http://user:secret/x@h/", "http://h/"),
+        ("http://user:secret?x@h/", "http://h/"),
+        ("http://user:sec ret@h/", "http://h/"),
+        ("http:// user:secret@h/", "http://h/"),
+        ("h ttp://user:secret@h/", "h ttp://h/"),
+        ("http //user:secret@h/", "http //h/"),
+        ("\thttp://user:secret@h/\r\n", "\thttp://h/\r\n"),
+        ("http:///user:secret@h/", "http:///h/"),
+        ("user:secret@h/a", "user:h/a"),
+        ("http://user:secret＠h/", "http://h/"),
+        ("http：//user：secret@h/", "http：//h/"),
+        ("http://user:secret%40h/", "http://h/"),
+        ("http%3A//user:secret@h/", "http%3A//h/"),
+        ("https://h/x/http://user:secret@x/b@2x.png", "https://h/x/http://x/b@2x.png"),
+        ("https://h:99999/b@2x.png", "https://h:99999/b@2x.png"),
+        ("s3://bucket/b@2x.png", "s3://bucket/b@2x.png"),
+        ("https://[::1]:80/b@2x.png", "https://[::1]:80/b@2x.png"),
+        ("http://h/a%40b.png", "http://h/a%40b.png"),
+        ("https://bücher.example/b@2x.png", "https://bücher.example/b@2x.png"),
     ],
 )
 def test_userinfo_is_never_shown(text: str, shown: str) -> None:
     """What stands before the host is dropped, also of URLs that are no good; the rest is kept."""
     assert without_userinfo(text) == shown
+
+
+SECRET = st.text(
+    st.characters(blacklist_categories=["Cs"], blacklist_characters="@＠﹫"),
+    min_size=6,
+    max_size=30,
+).filter(lambda text: not text[0].isdigit() and text[0] not in "/?#")
+
+
+@given(
+    st.sampled_from(
+        ["http://", "https://", "http:/", "//", "ftp://", '"http://', " url=http:\\\\"]
+    ),
+    st.sampled_from(["h", "h.example:8080", "[::1]", "h:99999", "a..b", "", "h℀"]),
+    st.sampled_from(["", "/", "/b.png?c#d", "/x@y"]),
+    SECRET,
+)
+def test_no_password_is_ever_shown(start: str, host: str, path: str, password: str) -> None:
+    """Whatever stands in it: not in what is shown of the URL, nor in a message."""
+    password = f"S3cr3t{password}"
+    text = f"{start}user:{password}@{host}{path}"
+    assert "S3cr3t" not in without_userinfo(text)
+    found = parse_target(text)
+    if isinstance(found, Failure):
+        assert "S3cr3t" not in found.message
+        assert found.message.isprintable()
+    else:
+        assert "S3cr3t" not in without_userinfo(str(found.url))
+
+
+def test_a_text_too_long_for_a_url_is_cut() -> None:
+    """Behind the password, and only then; every URL that could be asked for is shown whole."""
+    asked = "http://h/" + "x" * (MAX_URL_CHARS - 9)
+    assert without_userinfo(asked) == asked
+    shown = without_userinfo("http://user:" + "s" * 70_000 + "@h/" + "x" * 70_000)
+    assert shown == "http://h/" + "x" * 2039 + "…"
+    assert len(refusal("x" * 5000 + "://h/").message) < 100
+
+
+def test_what_is_shown_takes_no_time() -> None:
+    """Nothing written into a row makes it look at every character for every other."""
+    began = time.process_time()
+    for text in ("//" * 40_000 + "@", ":" * 80_000, "http://h/" + "//a:" * 20_000, "@" * 80_000):
+        without_userinfo(text)
+        without_userinfo(text + "@")
+    assert time.process_time() - began < 1
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("http://" + "ü" * 600 + "/", ErrorCode.BAD_URL),
+        ("http://" + "ü." * 300 + "example/", ErrorCode.BAD_URL),
+        ("http://user name:" + "x" * 600 + "@h/", ErrorCode.BAD_URL),
+    ],
+)
+def test_authority_too_long_to_be_encoded(text: str, code: ErrorCode) -> None:
+    """Refused before the encoder of names sees it, whose time grows with the square."""
+    found = refusal(text)
+    assert found.code is code
+    assert found.message == "the host is longer than 512 characters"
+
+
+def test_long_paths_of_other_alphabets_are_no_long_host() -> None:
+    """Only what stands before the path is counted."""
+    assert target("http://bücher.example/" + "ü" * 600).origin.host == "bücher.example"
+
+
+@pytest.mark.parametrize("name", ["example.com", "a.example", "10.0.0.1"])
+def test_full_name_is_the_same_host(name: str) -> None:
+    """The dot that ends it is sent as written, but earns no permits of its own."""
+    plain, full = target(f"http://{name}/"), target(f"http://{name}./")
+    assert plain.origin == full.origin
+    assert full.url.raw_host == f"{name}."
 
 
 @pytest.mark.parametrize(

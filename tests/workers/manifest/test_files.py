@@ -13,7 +13,7 @@ import pytest
 
 from workers.errors import ManifestError, ManifestNotFound, ManifestTooLarge
 from workers.manifest.files import FileSource, open_below
-from workers.manifest.rows import read_rows
+from workers.manifest.reading import read_rows
 
 TEXT = b"id\turl\n" + b"".join(b"%d\thttp://h/%d\n" % (n, n) for n in range(30_000))
 

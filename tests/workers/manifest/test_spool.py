@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from tests.asserts import wait_until
 from workers.errors import ManifestError, ManifestTooLarge
-from workers.manifest.rows import read_rows
+from workers.manifest.reading import read_rows
 from workers.manifest.spool import Spool, SpoolFull, SpoolRoom
 
 MANY = 1 << 30

@@ -1,8 +1,8 @@
-"""Rows: one for every line that is not blank, never more, never fewer."""
+"""TSV: a row for every line that is not blank, never more, never fewer."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import json
 
 import pytest
 from hypothesis import given
@@ -10,37 +10,14 @@ from hypothesis import strategies as st
 
 from imaging.facts import ErrorCode
 from tests.workers.manifest.cutting import blocks_of, manifest_bytes
-from workers.errors import ManifestError
 from workers.manifest.lines import MAX_LINE_BYTES, LineCutter
-from workers.manifest.rows import Row, TsvRows, inline_rows, read_rows
+from workers.manifest.rows import MAX_EXTRA_BYTES, Row
+from workers.manifest.tsv import TsvReader
 
 
-class Given:
-    """A source of blocks that were given; may end in an error. Tells whether it was closed."""
-
-    name = "given"
-    sha256 = None
-
-    def __init__(self, *blocks: bytes, error: ManifestError | None = None) -> None:
-        self.given = blocks
-        self.error = error
-        self.taken = 0
-        self.closed = False
-
-    async def blocks(self) -> AsyncGenerator[bytes, None]:
-        try:
-            for block in self.given:
-                self.taken += 1
-                yield block
-            if self.error is not None:
-                raise self.error
-        finally:
-            self.closed = True
-
-
-def cut_rows(blocks: list[bytes]) -> list[Row]:
+def cut_rows(blocks: list[bytes], *, extra: bool = False) -> list[Row]:
     """The rows of a manifest that comes in *blocks*."""
-    cutter, reader = LineCutter(), TsvRows()
+    cutter, reader = LineCutter(), TsvReader(extra=extra)
     lines = [line for block in blocks for line in cutter.feed(block)] + cutter.finish()
     return [row for line in lines if (row := reader.read(line)) is not None]
 
@@ -162,67 +139,53 @@ def test_a_row_that_ends_before_its_url_keeps_its_id() -> None:
     assert (row.id, row.url) == ("0", None)
 
 
-async def test_rows_of_a_source_come_block_by_block() -> None:
-    """A row is there before the next block is asked for."""
-    source = Given(b"1\thttp://h/a\n2\tht", b"tp://h/b\n3\thttp://h/c")
-    rows = read_rows(source)
-    assert (await anext(rows)).url == "http://h/a"
-    assert source.taken == 1
-    assert [row.url async for row in rows] == ["http://h/b", "http://h/c"]
-    assert source.closed
+@pytest.mark.parametrize(
+    ("line", "look"),
+    [
+        ("<!DOCTYPE html>", "HTML"),
+        ('<a href="http://h/">', "HTML"),
+        ('{"url": "http://h/a"}', "JSON"),
+        ('  {"url": "http://h/a"},', "JSON"),
+        ("[", "JSON"),
+        ("id,url", "CSV"),
+        ("7,http://h/a", "CSV"),
+        ("7;http://h/a", "CSV"),
+        ('"7","http://h/a"', "CSV"),
+    ],
+)
+def test_what_is_no_tsv_is_told_what_it_looks_like(line: str, look: str) -> None:
+    """A page, JSON or CSV under the wrong name: a bad row a line, each saying so."""
+    first, second = rows_of(f"{line}\n{line}\n")
+    for row in (first, second):
+        assert row.problem is not None
+        assert f"it looks like {look}" in row.problem.message
 
 
-@pytest.mark.parametrize("limit", [0, 1, 2, 3, 4])
-async def test_limit_stops_reading(limit: int) -> None:
-    """So many rows and not one more; what was opened is closed at once."""
-    source = Given(b"id\turl\n1\thttp://h/a\n", b"bad\n", b"3\thttp://h/c")
-    rows = [row async for row in read_rows(source, limit=limit)]
-    assert [row.index for row in rows] == list(range(min(limit, 3)))
-    assert source.taken == min(limit, 3)
-    assert source.closed or limit == 0
+def test_other_columns_are_passed_through_as_text() -> None:
+    """By their names; a column without one is told by its place, a name that repeats by a number."""
+    manifest = b"a\tid\tnote\turl\tnote\t\n1\t7\t\thttp://h/a\t2.50\tx\tbeyond\nshort\t8\n"
+    first, second = cut_rows([manifest], extra=True)
+    assert first.extra is not None
+    assert json.loads(first.extra) == {
+        "a": "1",
+        "note": "",
+        "note_2": "2.50",
+        "column6": "x",
+        "column7": "beyond",
+    }
+    assert (second.id, second.extra) == ("8", None)
+    [row] = cut_rows([b"7\thttp://h/a\tx\n"], extra=True)
+    assert row.extra == b'{"column3":"x"}'
+    [row] = cut_rows([b"http://h/a\n"], extra=True)
+    assert row.extra == b"{}"
+    assert cut_rows([manifest])[0].extra is None
 
 
-async def test_rows_before_an_error_are_given() -> None:
-    """The error of a source comes behind the last whole row; half a row is none."""
-    source = Given(b"1\thttp://h/a\n2\thttp", error=ManifestError("cut"))
-    rows = read_rows(source)
-    assert (await anext(rows)).id == "1"
-    with pytest.raises(ManifestError, match="cut"):
-        await anext(rows)
-
-
-def test_inline_rows() -> None:
-    """Objects or plain URLs; what is neither is a row with a problem."""
-    items = [
-        {"id": "a", "url": "http://h/a"},
-        {"id": 7, "url": "http://h/b"},
-        {"url": "http://h/c"},
-        {"id": "", "url": "http://h/d"},
-        {"id": 0, "url": "http://h/e"},
-        "http://h/f",
-        {"id": "x"},
-        {"id": "y", "url": 5},
-        {"id": True, "url": "http://h/g"},
-        {"id": [1], "url": "http://h/g"},
-        None,
-        5,
-    ]
-    rows = list(inline_rows(items))
-    assert [row.index for row in rows] == list(range(len(items)))
-    assert [row.id for row in rows] == [
-        "a",
-        "7",
-        "2",
-        "3",
-        "0",
-        "5",
-        "x",
-        "y",
-        "8",
-        "9",
-        "10",
-        "11",
-    ]
-    assert [row.url for row in rows[:6]] == [f"http://h/{name}" for name in "abcdef"]
-    assert all(row.url is None and row.problem is not None for row in rows[6:])
-    assert len(list(inline_rows(items, limit=3))) == 3
+def test_more_beside_a_url_than_records_may_hold_is_a_bad_row() -> None:
+    """Only where it was asked for."""
+    line = b"7\thttp://h/a\t" + b"x" * MAX_EXTRA_BYTES + b"\n"
+    [row] = cut_rows([line], extra=True)
+    assert row.problem is not None
+    assert "other columns" in row.problem.message
+    assert (row.id, row.url) == ("7", None)
+    assert cut_rows([line])[0].url == "http://h/a"

@@ -1,0 +1,3 @@
+"""What `scripts/fuzz.py` is made of: seeds, mutants of them, and what must hold of each."""
+
+__all__: list[str] = []

@@ -1,0 +1,254 @@
+"""AVIF and HEIF: turns and cuts as Pillow and pillow-heif see them, odd files, damage."""
+
+from __future__ import annotations
+
+import io
+import random
+import struct
+import time
+import warnings
+
+import pytest
+from PIL import Image
+
+from imaging.facts import ErrorCode, Failure, ImageInfo
+from imaging.header import Need, count_frames, inspect
+from tests.imaging.serving import agreeing, served
+from tests.samples import SAMPLES, family
+
+SMALL = [
+    data
+    for name in ("AVIF", "HEIF")
+    for _, data in sorted(family(name).items())
+    if len(data) < 50_000
+]
+PLAIN = SAMPLES["avif-RGB"]
+
+
+def told(data: bytes) -> ImageInfo:
+    info = inspect(data, total=len(data))
+    assert isinstance(info, ImageInfo), info
+    return info
+
+
+def box(name: bytes, *payloads: bytes) -> bytes:
+    payload = b"".join(payloads)
+    return struct.pack(">I4s", 8 + len(payload), name) + payload
+
+
+def full(name: bytes, *payloads: bytes, version: int = 0, flags: int = 0) -> bytes:
+    return box(name, struct.pack(">I", version << 24 | flags), *payloads)
+
+
+def ispe(width: int, height: int) -> bytes:
+    return full(b"ispe", struct.pack(">II", width, height))
+
+
+def clap(width: int, height: int) -> bytes:
+    return box(b"clap", struct.pack(">8I", width, 1, height, 1, 0, 1, 0, 1))
+
+
+AV1C = box(b"av1C", b"\x81\0\x0c\0")
+HVCC = box(b"hvcC", bytes(16), b"\xfd\xf8\xf8", bytes(4))
+
+
+def meta(
+    *properties: bytes,
+    kind: bytes = b"av01",
+    item: int = 1,
+    wide: bool = False,
+    more: bytes = b"",
+) -> bytes:
+    """A `meta` box of one item that owns all properties, with narrow or wide numbers."""
+    number = struct.pack(">I" if wide else ">H", item)
+    step = ">H" if wide else ">B"
+    owned = b"".join(struct.pack(step, n + 1) for n in range(len(properties)))
+    return full(
+        b"meta",
+        full(b"hdlr", bytes(4), b"pict", bytes(13)),
+        full(b"pitm", number, version=int(wide)),
+        full(
+            b"iinf",
+            struct.pack(">H", 1),
+            full(b"infe", number, bytes(2), kind, b"\0", version=3 if wide else 2),
+        ),
+        box(
+            b"iprp",
+            box(b"ipco", *properties),
+            full(
+                b"ipma",
+                struct.pack(">I", 1),
+                number,
+                bytes([len(properties)]),
+                owned,
+                version=int(wide),
+                flags=int(wide),
+            ),
+        ),
+        more,
+    )
+
+
+def file(*boxes: bytes, brand: bytes = b"avif") -> bytes:
+    return box(b"ftyp", brand, bytes(4), b"mif1", brand) + b"".join(boxes)
+
+
+@pytest.mark.parametrize("axis", [None, 0, 1])
+@pytest.mark.parametrize("turns", range(4))
+def test_avif_is_told_as_stored_and_the_turn_with_it(turns: int, axis: int | None) -> None:
+    """Every turn and mirror there is, as Pillow reads it."""
+    data = bytearray(SAMPLES["avif-turned-5" if axis is not None else "avif-turned-6"])
+    data[data.find(b"irot") + 4] = turns
+    if axis is not None:
+        data[data.find(b"imir") + 4] = axis
+    with Image.open(io.BytesIO(data)) as image:
+        pillow = image.size, image.getexif().get(0x0112, 1)
+    info = told(bytes(data))
+    assert (info.image_dimension, info.orientation) == pillow
+
+
+@pytest.mark.parametrize("turn", range(1, 9))
+def test_heif_is_told_upright(turn: int) -> None:
+    """pillow-heif has turned it already: the dimension is turned, no turn is left to do."""
+    info = told(SAMPLES[f"heif-turned-{turn}"])
+    assert info.orientation == 1
+    assert info.image_dimension == ((43, 61) if turn >= 5 else (61, 43))
+
+
+def test_order_of_cutting_and_turning_counts() -> None:
+    """A cut behind a turn is that of the turned picture."""
+    turn = box(b"irot", b"\1")
+    cut_first = file(meta(HVCC, ispe(64, 48), clap(60, 40), turn, kind=b"hvc1"), brand=b"heic")
+    turned_first = file(meta(HVCC, ispe(64, 48), turn, clap(40, 60), kind=b"hvc1"), brand=b"heic")
+    assert told(cut_first).image_dimension == (40, 60)
+    assert told(turned_first).image_dimension == (40, 60)
+    avif = file(meta(AV1C, ispe(64, 48), clap(60, 40), turn))
+    assert (told(avif).image_dimension, told(avif).orientation) == ((64, 48), 8)
+
+
+def test_numbers_may_be_wide() -> None:
+    """Items beyond 16 bits, properties beyond seven."""
+    data = file(meta(*[box(b"free")] * 200, AV1C, ispe(640, 480), item=70_000, wide=True))
+    assert told(data)[:5] == ("AVIF", (640, 480), "RGB", 1, False)
+
+
+@pytest.mark.parametrize("mdat", [2_000, 3_000_000])
+def test_meta_behind_the_picture_data_takes_one_need(mdat: int) -> None:
+    """The box in between is stepped over, however long, and however its size is written."""
+    large = struct.pack(">I4sQ", 1, b"mdat", 16 + mdat) + bytes(mdat)
+    data = file(large, meta(AV1C, ispe(32, 16)))
+    needs = []
+    more: list[tuple[int, bytes]] = []
+    while isinstance(answer := inspect(data[:1000], total=len(data), more=more), Need):
+        needs.append(answer)
+        more.append((answer.offset, data[answer.offset : answer.offset + answer.length]))
+    assert isinstance(answer, ImageInfo)
+    assert answer.image_dimension == (32, 16)
+    assert len(needs) == 1
+
+
+def test_last_box_may_reach_to_the_end() -> None:
+    """A size of 0."""
+    data = file(meta(AV1C, ispe(32, 16))) + b"\0\0\0\0mdat" + bytes(50)
+    assert told(data).image_dimension == (32, 16)
+    moved = file(b"\0\0\0\0mdat" + bytes(50) + meta(AV1C, ispe(32, 16)))
+    answer = inspect(moved, total=len(moved))
+    assert isinstance(answer, Failure)
+    assert answer.code is ErrorCode.TRUNCATED_IMAGE
+
+
+def test_other_coding_than_the_brand_says() -> None:
+    """What libavif would not read is no AVIF; what libde265 cannot has no mode."""
+    hevc = file(meta(HVCC, ispe(32, 16), kind=b"hvc1"), brand=b"mif1")
+    assert told(hevc)[:3] == ("HEIF", (32, 16), "RGB")
+    jpeg = file(meta(ispe(32, 16), kind=b"jpeg"), brand=b"mif1")
+    assert told(jpeg)[:3] == ("HEIF", (32, 16), None)
+
+
+@pytest.mark.parametrize("brand", [b"isom", b"mp42", b"qt  ", b"M4A "])
+def test_films_and_sound_are_no_pictures(brand: bytes) -> None:
+    """Their boxes look alike."""
+    data = box(b"ftyp", brand, bytes(4), b"isom") + box(b"moov", bytes(200))
+    answer = inspect(data, total=len(data))
+    assert isinstance(answer, Failure)
+    assert answer.code is ErrorCode.NOT_AN_IMAGE
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        file(meta(AV1C, ispe(0, 16))),
+        file(full(b"meta", box(b"iprp", struct.pack(">I4s", 99, b"ipco")))),
+        file(full(b"meta", struct.pack(">I4s", 4, b"pitm"))),
+        file(full(b"meta", *[box(b"free")] * 10_000)),
+        file(full(b"meta", full(b"iinf", bytes(2_000_000)))),
+    ],
+    ids=["no-width", "beyond-its-holder", "shorter-than-its-head", "too-many", "too-long"],
+)
+def test_damage_is_corrupt(data: bytes) -> None:
+    """Boxes that cannot be."""
+    answer = inspect(data, total=len(data))
+    assert isinstance(answer, Failure)
+    assert answer.code is ErrorCode.CORRUPT_IMAGE
+
+
+def test_picture_without_a_size_has_none() -> None:
+    """The primary item owns no `ispe`."""
+    assert told(file(meta(AV1C))).image_dimension is None
+
+
+def test_hostile_tables_are_quick() -> None:
+    """A megabyte each of items, references and properties, boxes inside themselves."""
+    item = full(b"infe", b"\0\1\0\0av01\0", version=2)
+    reference = box(b"auxl", b"\0\1", struct.pack(">H", 1000), b"\0\1" * 1000)
+    nested = b""
+    for _ in range(1_000):
+        nested = box(b"mdia", box(b"minf", nested))
+    for data in (
+        file(full(b"meta", full(b"iinf", b"\xff\xff", item * 45_000))),
+        file(meta(AV1C, ispe(9, 9), more=full(b"iref", reference * 500))),
+        file(full(b"meta", full(b"ipma", b"\xff\xff\xff\xff", b"\0\1\0" * 300_000))),
+        file(box(b"moov", box(b"trak", nested)), brand=b"avis"),
+    ):
+        started = time.perf_counter()
+        inspect(data, total=len(data))
+        count_frames(data)
+        assert time.perf_counter() - started < 2.0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mutants_that_pillow_opens_are_never_told_otherwise(seed: int) -> None:
+    """Damaged heads: where Pillow still opens one, every fact is Pillow's or None."""
+    chance = random.Random(seed)
+    opened = 0
+    for _ in range(500):
+        damaged = bytearray(chance.choice(SMALL))
+        for _ in range(chance.randint(1, 3)):
+            damaged[chance.randrange(min(len(damaged), 600))] = chance.choice(
+                (chance.randrange(256), 0, 1, 255)
+            )
+        data = bytes(damaged)
+        answer = inspect(data, total=len(data))
+        part = served(data, 64, least=4096)
+        assert type(part) is type(answer)
+        if isinstance(answer, ImageInfo) and isinstance(part, ImageInfo):
+            assert agreeing(part, answer)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with Image.open(io.BytesIO(data), formats=("AVIF", "HEIF")) as image:
+                    turn = image.getexif().get(0x0112, 1)
+                    pillow = ImageInfo(
+                        str(image.format),
+                        image.size,
+                        image.mode,
+                        turn if turn in range(1, 9) else 1,
+                        getattr(image, "is_animated", False),
+                        len(data),
+                    )
+        except Exception:  # noqa: S112 - whatever Pillow raises
+            continue
+        opened += 1
+        assert isinstance(answer, ImageInfo), (pillow, answer)
+        assert agreeing(answer, pillow), (pillow, answer)
+    assert opened > 100

@@ -1,0 +1,172 @@
+"""JSON values as rows: lines of NDJSON, our own answers, and the items of a request."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from imaging.facts import ErrorCode, Failure, ImageInfo
+from tests.workers.manifest.cutting import blocks_of, manifest_bytes
+from workers.manifest.lines import LineCutter
+from workers.manifest.ndjson import JsonReader
+from workers.manifest.objects import inline_rows
+from workers.manifest.rows import MAX_EXTRA_BYTES, Row
+from workers.records import Fetch, Record, Summary, progress_line, start_line
+
+
+def cut_rows(*blocks: bytes, extra: bool = False) -> list[Row]:
+    """The rows of a manifest that comes in *blocks*."""
+    cutter, reader = LineCutter(), JsonReader(extra=extra)
+    lines = [line for block in blocks for line in cutter.feed(block)] + cutter.finish()
+    return [row for line in lines if (row := reader.read(line)) is not None]
+
+
+@given(manifest_bytes(), st.data())
+def test_any_cut_gives_one_row_a_line(data: bytes, draw: st.DataObject) -> None:
+    """Consecutive indexes, exactly as many as there are lines that are not blank."""
+    rows = cut_rows(*draw.draw(blocks_of(data)))
+    assert rows == cut_rows(data)
+    lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
+    assert [row.index for row in rows] == list(range(sum(bool(line.strip()) for line in lines)))
+    assert all((row.url is None) == (row.problem is not None) for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("line", "identity", "url"),
+    [
+        ('{"id": "a", "url": "http://h/a"}', "a", "http://h/a"),
+        ('{"url": "http://h/a", "other": [1]}', "0", "http://h/a"),
+        ('{"ID": 7, "Url": "http://h/a"}', "7", "http://h/a"),
+        ('{"URL": "http://h/b", "url": "http://h/a"}', "0", "http://h/a"),
+        ('"http://h/a"', "0", "http://h/a"),
+        ('{"id": 12345678901234567890123, "url": "u"}', "12345678901234567890123", "u"),
+        ('{"id": 1.50, "url": "u"}', "1.50", "u"),
+        ('{"id": 1e3, "url": "u"}', "1e3", "u"),
+        ('{"id": -7, "url": "u"}', "-7", "u"),
+        ('{"id": null, "url": "u"}', "0", "u"),
+        ('{"id": "", "url": "u"}', "0", "u"),
+        ('\ufeff{"id": 1, "url": "u"}\r', "1", "u"),
+        ('{"type": "summary", "complete": true, "url": "u"}', "0", "u"),
+        ('{"type": "start", "url": "u"}', "0", "u"),
+    ],
+)
+def test_a_value_a_line(line: str, identity: str, url: str) -> None:
+    """Objects, or URLs alone; ids that are numbers as they were written."""
+    [row] = cut_rows(line.encode())
+    assert (row.id, row.url, row.problem) == (identity, url, None)
+
+
+@pytest.mark.parametrize(
+    ("line", "identity", "said"),
+    [
+        (b'{"id": "a"}', "a", "no url"),
+        (b'{"id": "a", "url": null}', "a", "no url"),
+        (b'{"id": "a", "url": 5}', "a", "not text"),
+        (b'{"id": true, "url": "u"}', "1", "id is neither"),
+        (b'{"id": [1.5], "url": "u"}', "1", "id is neither"),
+        (b'{"type": "summary"}', "1", "no url"),
+        (b'{"type": [1]}', "1", "no url"),
+        (b"5", "1", "expected an object"),
+        (b'["http://h/a"]', "1", "expected an object"),
+        (b'{"url": "http://h/a"', "1", "not JSON"),
+        (b'{"url": NaN}', "1", "not JSON"),
+        (b"[", "1", "named .json"),
+        (b"http://h/a", "1", "URL in quotes"),
+        (b'{"url": "\xff"}', "1", "not JSON"),
+        (b'{"url": "\\ud800"}', "1", "not JSON"),
+        (b"[" * 100_000, "1", "named .json"),
+        (b'{"url": "' + b"x" * 300_000 + b'"}', "1", "longer than"),
+    ],
+)
+def test_a_line_that_cannot_be_read_is_a_bad_row(line: bytes, identity: str, said: str) -> None:
+    """It has its index; the rows around it are as they were."""
+    before, bad, after = cut_rows(b'"http://h/a"\n' + line + b'\n"http://h/b"\n')
+    assert (before.url, after.url, after.index) == ("http://h/a", "http://h/b", 2)
+    assert (bad.index, bad.id, bad.url) == (1, identity, None)
+    assert bad.problem is not None
+    assert bad.problem.code is ErrorCode.BAD_ROW
+    assert said in bad.problem.message
+
+
+def test_an_answer_of_ours_is_a_manifest() -> None:
+    """Its records are rows again, with what was passed through; what tells of the run is not."""
+    info = ImageInfo("JPEG", (8, 6), image_mode="RGB", image_size=100)
+    failed = Failure(ErrorCode.TIMEOUT)
+    answer = b"".join(
+        [
+            start_line(kind="images_info", manifest="a.tsv", options={}),
+            Record(1, "b", "http://h/b", info, Fetch(), extra=b'{"note":"x"}').line(),
+            progress_line(Summary()),
+            Record(0, "a", "http://h/a", failed, Fetch()).line(),
+            Record(2, "c", None, Failure(ErrorCode.BAD_ROW)).line(),
+            Summary().line(seconds=1),
+        ]
+    )
+    rows = cut_rows(answer, extra=True)
+    assert [(row.index, row.id, row.url) for row in rows] == [
+        (0, "b", "http://h/b"),
+        (1, "a", "http://h/a"),
+        (2, "c", None),
+    ]
+    assert [row.extra for row in rows] == [b'{"note":"x"}', b"{}", None]
+
+
+def test_other_members_are_passed_through_as_they_are() -> None:
+    """Values of JSON, nested as far as can be written; else the row is bad, only then."""
+    [row] = cut_rows(b'{"id":1,"url":"u","n":1.5,"t":[true,{"x":null}],"s":"\xc3\xbc"}', extra=True)
+    assert json.loads(row.extra or b"") == {"n": 1.5, "t": [True, {"x": None}], "s": "ü"}
+    deep = b'{"url":"u","n":' + b"[" * 600 + b"]" * 600 + b"}"
+    large = b'{"url":"u","n":"' + b"x" * MAX_EXTRA_BYTES + b'"}'
+    for line in (deep, large):
+        [row] = cut_rows(line, extra=True)
+        assert row.problem is not None
+        assert "other columns" in row.problem.message
+        assert cut_rows(line)[0].url == "u"
+
+
+def test_inline_rows() -> None:
+    """Objects or plain URLs; what is neither is a row with a problem."""
+    items = [
+        {"id": "a", "url": "http://h/a"},
+        {"id": 7, "url": "http://h/b"},
+        {"url": "http://h/c"},
+        {"id": "", "url": "http://h/d"},
+        {"id": 0, "url": "http://h/e"},
+        "http://h/f",
+        {"id": "x"},
+        {"id": "y", "url": 5},
+        {"id": True, "url": "http://h/g"},
+        {"id": [1], "url": "http://h/g"},
+        None,
+        5,
+    ]
+    rows = list(inline_rows(items))
+    assert [row.index for row in rows] == list(range(len(items)))
+    assert [row.id for row in rows] == [
+        "a",
+        "7",
+        "2",
+        "3",
+        "0",
+        "5",
+        "x",
+        "y",
+        "8",
+        "9",
+        "10",
+        "11",
+    ]
+    assert [row.url for row in rows[:6]] == [f"http://h/{name}" for name in "abcdef"]
+    assert all(row.url is None and row.problem is not None for row in rows[6:])
+    assert len(list(inline_rows(items, limit=3))) == 3
+
+
+def test_other_members_of_inline_rows() -> None:
+    """As those of a manifest."""
+    items: list[Any] = [{"id": "a", "url": "u", "n": 1}, "u"]
+    assert [row.extra for row in inline_rows(items, extra=True)] == [b'{"n":1}', b"{}"]
+    assert [row.extra for row in inline_rows(items)] == [None, None]

@@ -1,0 +1,131 @@
+"""Lines of cells → rows: which column is which. What TSV and CSV share."""
+
+from __future__ import annotations
+
+import re
+
+from workers.manifest.lines import Line
+from workers.manifest.rows import TOO_LONG, Row, bad_row, extra_json
+
+__all__ = ["ColumnReader", "names_url"]
+
+_SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
+
+
+class ColumnReader:
+    """Reads a line as cells.
+
+    A first line with a cell `url` is a header and says where `url` and, if there, `id` stand.
+    Without header a line is id and URL, or a URL alone. Subclasses say how a line is cut.
+    """
+
+    expected = "id and URL, or a URL"
+
+    def __init__(self, *, extra: bool = False) -> None:
+        self._extra = extra
+        self._url = 1
+        self._id: int | None = 0
+        self._headed = False
+        self._names: list[str] = []  # of the columns, as far as there are any
+        self._index = -1  # -1 until the first line that is not blank was seen
+
+    def read(self, line: Line) -> Row | None:
+        """The row in *line*, or None for a blank line or the header."""
+        text, end = line
+        if text is not None and not text.strip():
+            return None
+        if self._index < 0:
+            self._index = 0
+            if text is not None and self._is_header(text.decode(errors="replace")):
+                return None
+        index = self._index
+        self._index = index + 1
+        if text is None:
+            return bad_row(index, end, TOO_LONG)
+        try:
+            decoded = text.decode()
+        except UnicodeDecodeError as exc:
+            return bad_row(index, end, f"the line is not UTF-8: byte {exc.start} of it")
+        if "\0" in decoded or "\r" in decoded:
+            return bad_row(index, end, "the line holds a NUL or a lone carriage return")
+        try:
+            cells = self._cells(decoded)
+        except ValueError as exc:
+            return bad_row(index, end, str(exc))
+        url_at, id_at = self._url, self._id
+        if not self._headed and len(cells) == 1:
+            if not _SCHEME.match(cells[0]):
+                return bad_row(index, end, self._neither(cells[0]), cells[0])
+            url_at, id_at = 0, None
+        identity = cells[id_at] if id_at is not None and id_at < len(cells) else ""
+        if url_at >= len(cells):
+            message = f"no column {url_at + 1} (url): found {len(cells)}"
+            return bad_row(index, end, message, identity)
+        url = cells[url_at].strip(" ")
+        if not self._extra:
+            return Row(index, identity or str(index), url, end)
+        try:
+            extra = extra_json(self._others(cells, url_at, id_at))
+        except ValueError as exc:
+            return bad_row(index, end, str(exc), identity)
+        return Row(index, identity or str(index), url, end, None, extra)
+
+    def _cells(self, text: str) -> list[str]:
+        """The cells of a line. Raises ValueError with why it has none."""
+        raise NotImplementedError
+
+    def _header(self, text: str) -> list[str] | None:
+        """The cells of a first line that names `url`, or None."""
+        try:
+            cells = self._cells(text)
+        except ValueError:
+            return None
+        return cells if names_url(cells) else None
+
+    def _is_header(self, text: str) -> bool:
+        cells = self._header(text)
+        if cells is None:
+            return False
+        self._headed = True
+        names = [cell.strip().lower() for cell in cells]
+        self._url = names.index("url")
+        self._id = names.index("id") if "id" in names else None
+        self._names = [cell.strip() for cell in cells]
+        return True
+
+    def _neither(self, text: str) -> str:
+        """What to say of a line that is neither."""
+        told = f"expected {self.expected}, found neither"
+        look = _look(text)
+        return told if look is None else f"{told}: it looks like {look}"
+
+    def _others(self, cells: list[str], *known: int | None) -> dict[str, str]:
+        """The other cells by name: `column3` where there is none, `name_2` where it repeats."""
+        others: dict[str, str] = {}
+        for at, cell in enumerate(cells):
+            if at in known:
+                continue
+            base = (self._names[at] if at < len(self._names) else "") or f"column{at + 1}"
+            name, times = base, 1
+            while name in others:
+                times += 1
+                name = f"{base}_{times}"
+            others[name] = cell
+        return others
+
+
+def names_url(cells: list[str]) -> bool:
+    """Whether a line of such cells is a header."""
+    return "url" in [cell.strip().lower() for cell in cells]
+
+
+def _look(text: str) -> str | None:
+    """What a line that cannot be read was perhaps meant as."""
+    text = text.lstrip("\ufeff ")
+    if text.startswith("<"):
+        return "HTML or XML"
+    if text.startswith(("{", "[", "]", "}")):
+        return "JSON"
+    if "," in text or ";" in text:
+        return "CSV"
+    return "TSV" if "\t" in text else None

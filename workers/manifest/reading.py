@@ -1,0 +1,122 @@
+"""A manifest of any kind → its rows, as its bytes come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from workers.manifest.csv_lines import CsvReader
+from workers.manifest.json_array import ArrayCutter
+from workers.manifest.kinds import Kind, LookingReader, check_readable, kind_of_name
+from workers.manifest.lines import Line, LineCutter
+from workers.manifest.ndjson import JsonReader
+from workers.manifest.parquet import PARQUET_MAGIC, parquet_rows
+from workers.manifest.rows import Reader, Row, Source
+from workers.manifest.tsv import TsvReader
+
+__all__ = ["read_rows"]
+
+#: Lines that are no rows, until others have their turn.
+_LINES_IN_A_ROW = 1000
+
+_READERS: dict[Kind, type[TsvReader | CsvReader | JsonReader]] = {
+    Kind.TSV: TsvReader,
+    Kind.CSV: CsvReader,
+    Kind.NDJSON: JsonReader,
+}
+
+
+async def read_rows(
+    source: Source, *, kind: Kind | None = None, limit: int | None = None, extra: bool = False
+) -> AsyncGenerator[Row, None]:
+    """The rows of *source*; at most *limit* of them, with the other columns if *extra*.
+
+    Without *kind* the name of the source tells it, or else how its bytes begin.
+
+    Raises:
+        ManifestError: when the bytes cannot be read on; rows before that were given.
+    """
+    kind = kind or kind_of_name(source.name)
+    check_readable(kind)
+    if limit == 0:
+        return
+    if kind is not Kind.PARQUET:
+        cutter = _Cutter(kind, extra=extra)
+        idle = 0
+        async with aclosing(source.blocks()) as blocks:
+            async for block in blocks:
+                lines = cutter.feed(block)
+                if cutter.parquet:
+                    break
+                read = cutter.reader.read
+                for line in lines:
+                    row = read(line)
+                    if row is not None:
+                        yield row
+                        if row.index + 1 == limit:
+                            return
+                    elif (idle := idle + 1) % _LINES_IN_A_ROW == 0:
+                        await asyncio.sleep(0)
+                await asyncio.sleep(0)  # a block may hold no row at all, and many may come at once
+        if not cutter.parquet:
+            for line in cutter.finish():
+                if (row := cutter.reader.read(line)) is not None:
+                    yield row
+            return
+        check_readable(Kind.PARQUET)
+    async with aclosing(parquet_rows(source, limit=limit, extra=extra)) as rows:
+        async for row in rows:
+            yield row
+
+
+class _Cutter:
+    """Cuts blocks as their kind wants it, and finds that out where it is not known.
+
+    Blanks may come first, any number of them; each way to cut is shown them, and none holds them.
+    """
+
+    def __init__(self, kind: Kind | None, *, extra: bool) -> None:
+        self._lines = LineCutter()
+        self._array = ArrayCutter()
+        self._chosen: LineCutter | ArrayCutter | None = None
+        self._head = b"" if kind is None else None  # until it is too long for a magic
+        self._extra = extra
+        self.parquet = False  #: told by its first bytes
+        self.reader: Reader
+        if kind is None:
+            self.reader = LookingReader(extra=extra)
+        else:
+            self.reader = _READERS.get(kind, JsonReader)(extra=extra)
+            if kind is not Kind.JSON:
+                self._chosen = self._lines
+
+    def feed(self, block: bytes) -> list[Line]:
+        """The lines or elements that *block* completes."""
+        if self._head is not None:
+            self._head += block
+            if len(self._head) < len(PARQUET_MAGIC) and PARQUET_MAGIC.startswith(self._head):
+                return []
+            block, self._head = self._head, None
+            if block.startswith(PARQUET_MAGIC):
+                self.parquet = True
+                return []
+        if self._chosen is None:
+            begun = block.lstrip(b" \t\r\n\xef\xbb\xbf")
+            if not begun:
+                self._array.feed(block)
+                self._lines.feed(block)
+                return []
+            if begun.startswith(b"["):
+                self._chosen = self._array
+                self.reader = JsonReader(extra=self._extra)
+            else:
+                self._chosen = self._lines
+        return self._chosen.feed(block)
+
+    def finish(self) -> list[Line]:
+        """What is left at the end."""
+        if self._head:
+            head, self._head = self._head, None
+            return [*self._lines.feed(head), *self._lines.finish()]
+        return (self._chosen or self._lines).finish()
