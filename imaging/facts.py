@@ -99,7 +99,7 @@ class ImageInfo(NamedTuple):
     """
 
     image_format: str  #: Pillow's name: JPEG, MPO, PNG, GIF, WEBP, BMP, …
-    image_dimension: tuple[int, int] | None  #: [width, height] as stored, before any rotation
+    image_dimension: tuple[int, int] | None  #: [width, height] as stored; of a TIFF upright
     image_mode: str | None = None  #: Pillow's mode of the first frame
     orientation: int | None = None  #: 1–8 as EXIF counts
     animated: bool | None = None  #: more than one frame

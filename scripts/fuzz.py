@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import faulthandler
+import logging
 import random
 import resource
 import sys
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     mutants = Mutants(options.seed, files)
     faulthandler.enable()
+    logging.getLogger("PIL").setLevel(logging.CRITICAL)  # it complains of damaged files
     if options.pool:
         return _pool(options, mutants)
     # Decoders behind Pillow's `open` believe what a header claims.

@@ -122,7 +122,6 @@ class _Connection(web.RequestHandler):
         error = RequestError(status, "the request is not HTTP as it is read here", detail=why)
         response = problem_of(error, request_id)
         access.finish(response, request_id)
-        response.force_close()
         return response
 
     def _time_head(self) -> None:

@@ -192,6 +192,7 @@ def _jpegs() -> dict[str, bytes]:
         "jpeg-fat-exif": encode(rgb, "JPEG", exif=exif(6, padding=60_000)),
         "jpeg-xmp": encode(rgb, "JPEG", xmp=XMP % 8),
         "jpeg-exif-and-xmp": encode(rgb, "JPEG", exif=exif(6), xmp=XMP % 8),
+        "jpeg-exif-9-and-xmp": encode(rgb, "JPEG", exif=exif(9), xmp=XMP % 8),
         "jpeg-padded": with_segments(plain, b"\xff\xff\xff", segment(0xEF, b"x")),
         "jpeg-junk": with_segments(
             plain, segment(0xEF, b"x"), b"junk between", segment(0xED, b"Photoshop 3.0\0")

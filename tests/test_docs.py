@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from imaging.facts import ErrorCode
+from imaging.facts import DECODED_FORMATS, ErrorCode
+from imaging.header.walkers import WALKERS
 from server.app import create_app
 from server.requests import InfoRequest
 from server.settings import ServerSettings
@@ -83,6 +84,20 @@ def test_every_route_is_documented() -> None:
 
     for resource in app.router.resources():
         assert resource.canonical.rstrip("/") in text
+
+
+def test_every_format_is_documented() -> None:
+    """docs/formats.md has a row for each walker, and says rightly which formats are decoded."""
+    rows = rows_of("formats.md")
+    walked = {Path(walk.__code__.co_filename).stem for _, walk in WALKERS}
+    others = {"HEIF": "heif", "JPEG2000": "jp2"}
+    modules = {others.get(name, name.lower()) for name in rows}
+
+    assert walked <= modules
+    assert set(DECODED_FORMATS) <= set(rows)
+    for name, (_, full) in rows.items():
+        if full:
+            assert full.startswith("decoded") == (name in DECODED_FORMATS), name
 
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])

@@ -37,7 +37,7 @@ def _escaped(value: object) -> bytes:
 
 def _plain(value: object) -> object:
     """What the standard library does not know."""
-    return orjson.loads(value.contents) if isinstance(value, orjson.Fragment) else str(value)
+    return orjson.loads(orjson.dumps(value)) if isinstance(value, orjson.Fragment) else str(value)
 
 
 @dataclass(slots=True)

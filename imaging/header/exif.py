@@ -43,6 +43,7 @@ class NotPresentError(Exception):
 def orientation(data: bytes, start: int, length: int) -> int | None:
     """Return the orientation, 1–8, of the EXIF block of `length` bytes at `start`, None without.
 
+    A block that tells a number out of these tells 1: as with Pillow, no XMP is asked then.
     Raises `NotPresentError` when `data` ends before the answer.
     """
     prefixes = 0
@@ -52,7 +53,7 @@ def orientation(data: bytes, start: int, length: int) -> int | None:
     if entry is None:
         return None
     value = number(data, start, entry)
-    return value if value is not None and 1 <= value <= 8 else None
+    return value if value is not None and 1 <= value <= 8 else 1
 
 
 def orientation_in_xmp(packet: bytes) -> int | None:

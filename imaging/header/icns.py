@@ -11,7 +11,7 @@ from imaging.header.pieces import Need, Pieces
 
 __all__ = ["walk"]
 
-_MAX_BLOCKS = 4096
+_MAX_BLOCKS = 1000
 _HOPED = 512
 
 #: Type → (side in points, pixels a point): what Pillow reads. It ranks by points first.

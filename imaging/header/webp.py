@@ -109,7 +109,13 @@ def _extended(data: bytes, flags: int) -> tuple[str | None, int | None, bool | N
 
 
 def _next(data: bytes, pos: int) -> int:
-    """Where the chunk after the one at `pos` begins: payloads are padded to even lengths."""
+    """Where the chunk after the one at `pos` begins: payloads are padded to even lengths.
+
+    The chunks of a frame follow its sixteen bytes. Its length is not asked, as libwebp goes on
+    where they end.
+    """
+    if data.startswith(b"ANMF", pos):
+        return pos + 8 + 16
     length = int.from_bytes(data[pos + 4 : pos + 8], "little")
     return pos + 8 + length + (length & 1)
 

@@ -69,11 +69,11 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
     options = ("--made", "16", "--addresses", str(ADDRESSES), "--tls", str(folder / "tls"))
     with (
         pytest.MonkeyPatch.context() as patch,
-        socket.create_server(("127.0.0.1", 0)) as taken,  # and given back: nobody listens there
+        socket.socket() as taken,  # a port that is somebody's, where nobody listens
         picture_hosts.started(*options) as host,
     ):
+        taken.bind(("127.0.0.1", 0))
         refused = taken.getsockname()[1]
-        taken.close()
         patch.setenv("SSL_CERT_FILE", str(folder / "tls" / "ca.pem"))
         settings = {
             "TIMEOUT": str(TIMEOUT_SECONDS),

@@ -37,7 +37,7 @@ def box(name: bytes, payload: bytes) -> bytes:
 def jp2(components: int, bits: int, *boxes: bytes, brand: bytes = b"jp2 ") -> bytes:
     ihdr = box(b"ihdr", struct.pack(">IIHBBBB", 43, 61, components, bits, 7, 0, 0))
     ftyp = box(b"ftyp", brand + bytes(4) + brand)
-    return MAGIC + ftyp + box(b"jp2h", ihdr + b"".join(boxes)) + box(b"jp2c", b"\xff\x4f\xff\x51")
+    return MAGIC + ftyp + box(b"jp2h", ihdr + b"".join(boxes)) + box(b"jp2c", bytes(9))
 
 
 def colour(space: int) -> bytes:

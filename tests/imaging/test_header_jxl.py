@@ -16,7 +16,7 @@ from tests.imaging.serving import served
 
 CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n" + b"\0\0\0\x14ftypjxl \0\0\0\0jxl "
 #: What libjxl wrote for a grey picture of 16 x 8 pixels: the first bytes of its codestream.
-REAL = bytes.fromhex("ff0a0108")
+REAL = bytes.fromhex("ff0ac14152dc080013080100c000671328010050")
 
 Bits = list[tuple[int, int]]  # values, and in how many bits
 

@@ -214,13 +214,9 @@ def test_pages_are_counted_once_however_they_are_chained(
 
 
 def test_pages_beyond_the_limit_are_not_counted() -> None:
-    """Neither too many pages nor pages of too many entries."""
+    """A bound on the count makes it None, not a lie."""
     assert count_frames(chained(*range(1, 50), -1), limit=49) is None
     assert count_frames(chained(*range(1, 50), -1), limit=50) == 50
-    overlapping = b"II*\0\x08\0\0\0" + b"".join(
-        struct.pack("<H", 8000) + struct.pack("<L", 8 + 12 * n) for n in range(1, 20_000)
-    )
-    count_frames(overlapping)
 
 
 def hostile() -> dict[str, bytes]:

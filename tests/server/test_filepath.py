@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import os
 import random
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from tests.server.serving import INFO, Served
 
@@ -49,6 +51,46 @@ async def test_a_manifest_may_be_compressed(served: Served, data_root: Path) -> 
 
     assert len(answer.records()) == 2
     assert answer.summary()["manifest_sha256"] == hashlib.sha256(packed).hexdigest()
+
+
+OBJECTS = [{"id": "a", "url": "foo", "note": "x"}, {"id": "b", "url": "foo", "note": "x"}]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("kinds.csv", b'id,url,note\na,foo,"x"\nb,ftp://h/x,x\n'),
+        ("kinds.csv.zst", zstandard.compress(b"id,url,note\na,foo,x\nb,ftp://h/x,x\n")),
+        ("kinds.jsonl", "\n".join(map(json.dumps, OBJECTS)).encode()),
+        ("kinds.json", json.dumps(OBJECTS, indent=2).encode()),
+        ("kinds.json.gz", gzip.compress(json.dumps(OBJECTS).encode())),
+    ],
+)
+async def test_the_name_tells_the_kind(
+    served: Served, data_root: Path, name: str, text: bytes
+) -> None:
+    """Other columns come back where they are asked for."""
+    (data_root / name).write_bytes(text)
+
+    answer = await served.ask(json={"filepath": name, "ordered": True, "extra": True})
+
+    assert [(record["id"], record["extra"]) for record in answer.records()] == [
+        ("a", {"note": "x"}),
+        ("b", {"note": "x"}),
+    ]
+    assert answer.summary()["manifest_sha256"] == hashlib.sha256(text).hexdigest()
+
+
+async def test_an_answer_of_ours_can_be_asked_again(served: Served, data_root: Path) -> None:
+    """Its records are the rows, with their ids and what was passed through."""
+    first = await served.ask(
+        json={"images": [{"id": "a", "url": "foo", "n": [1]}, "u"], "ordered": True, "extra": True}
+    )
+    (data_root / "facts.ndjson").write_bytes(first.body)
+
+    again = await served.ask(json={"filepath": "facts.ndjson", "ordered": True, "extra": True})
+
+    assert again.records() == first.records()
 
 
 async def test_an_empty_manifest_has_no_rows(served: Served, data_root: Path) -> None:

@@ -70,6 +70,7 @@ WRONG = [
     ("timeout", "nan"),
     ("timeout", "inf"),
     ("timeout", [1]),
+    ("extra", "perhaps"),
     ("thumbnail", 0),
     ("thumbnail", 257),
     ("batch_size", -1),
@@ -117,6 +118,26 @@ async def test_everything_wrong_is_told_at_once(served: Served) -> None:
         "colour",
         "depth",
     }
+
+
+async def test_more_members_than_any_request_has_are_not_judged_one_by_one(served: Served) -> None:
+    """One sentence for all of them; as many as are allowed are still named."""
+    asked = {f"o{number}": 1 for number in range(requests.MAX_OPTIONS + 1)}
+
+    assert str(len(asked)) in (told := (await served.ask(json=asked)).problem(422))["error"]
+    assert "errors" not in told
+    del asked["o0"]
+    assert len((await served.ask(json=asked)).problem(422)["errors"]) == 10
+
+
+async def test_rows_in_the_request_are_bounded(served: Served) -> None:
+    """413 that says what to do instead; the last allowed one is still a row."""
+    items = ["foo"] * requests.MAX_INLINE_ROWS
+
+    told = (await served.ask(json={"images": [*items, "foo"]})).problem(413)
+    assert "manifest" in told["error"]
+    assert [error["field"] for error in told["errors"]] == ["images"]
+    assert len((await served.ask(json={"images": items, "limit": 1})).records()) == 1
 
 
 async def test_filepath_and_images_exclude_each_other(served: Served) -> None:
@@ -245,6 +266,7 @@ async def test_options_are_told_and_kept_to(served: Served, host: PictureHost) -
         "limit": 1,
         "timeout": 0.05,
         "thumbnail": None,
+        "extra": False,
     }
     (record,) = answer.records()
     assert record["error"]["code"] == "timeout"

@@ -53,7 +53,7 @@ def key_file(tmp_path: Path) -> Path:
 
 def test_the_key_may_stand_in_a_file(key_file: Path) -> None:
     """Read once at start, what is around it cut off."""
-    settings = read_settings(ServerSettings, host="0.0.0.0", api_key_file=str(key_file))
+    settings = read_settings(ServerSettings, api_key_file=str(key_file))
     key_file.unlink()
 
     assert settings.key == SecretStr(KEY)

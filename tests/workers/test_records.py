@@ -96,6 +96,16 @@ def test_full_depth_adds_its_facts() -> None:
     assert "sha256" not in told(Record(0, "0", "https://h/a", HEADER, FETCH))["image_info"]
 
 
+def test_other_columns_stand_beside_the_facts() -> None:
+    """As they were given; also on a line that cannot be written the fast way."""
+    passed = b'{"n":1.5,"t":["x"]}'
+    for identity in ("0", "\ud800"):
+        line = told(Record(0, identity, "u", HEADER, FETCH, None, passed))
+        assert line["extra"] == {"n": 1.5, "t": ["x"]}
+    assert "extra" not in told(Record(0, "0", "u", HEADER, FETCH))
+    assert b"extra" not in Record(0, "0", "u", HEADER, FETCH, None, passed).keyed()
+
+
 @pytest.mark.parametrize("code", list(ErrorCode))
 def test_every_code_makes_a_line(code: ErrorCode) -> None:
     """With its stage, a sentence and whether asking again may help."""

@@ -23,8 +23,8 @@ MAX_INTERIM = 32
 #: Of a chunked body (RFC 9112 section 7.1), so much may be framing beyond the size of the body.
 MAX_FRAMING_BYTES = 1024 * 1024
 #: While a head is awaited, so much is parsed before it is looked at: thousands of interim answers
-#: fit into one packet, and cost milliseconds.
-_SLICE = 16 * 1024
+#: fit into one packet, and cost milliseconds. A head and the first range are not cut.
+_SLICE = 32 * 1024
 
 
 class FramingError(ClientError):

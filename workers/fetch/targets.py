@@ -23,7 +23,7 @@ _CONTROL = re.compile(r"[\x00-\x20\x7f]")
 #: `https://h/a@2x.png` is left alone. In anything else, what stands before an `@` may be one.
 _WELL_FORMED = re.compile(
     r"(?P<start>[A-Za-z][A-Za-z0-9+.\-]*://)(?P<userinfo>[^/?#\s]*@)?"
-    r"(?P<rest>(?:[^\s/?#@\uff20\ufe6b:\uff1a\\\"'<>%\[\]]*|\[[0-9A-Fa-f:.]*\])(?::\d*)?(?:[/?#].*)?)",
+    r"(?P<rest>(?:[^\s/?#@\uff20\ufe6b:\uff1a\\\"'<>%\[\]]+|\[[0-9A-Fa-f:.]*\])(?::\d*)?(?:[/?#].*)?)",
     re.DOTALL,
 )
 #: A URL inside another one, as archives and resizers have it.

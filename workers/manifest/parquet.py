@@ -36,7 +36,12 @@ async def parquet_rows(
     Raises:
         ManifestError: it cannot be read on, or has no column `url`.
     """
-    process = await _start(await source.whole(), limit, extra)
+    starting = asyncio.ensure_future(_start(await source.whole(), limit, extra))
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await _end(await starting)  # which nobody would end who never saw it start
+        raise
     index = 0
     try:
         async for line in _lines(process):

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import pytest
 import trustme
@@ -146,11 +147,11 @@ async def test_tls_host_that_says_no_farewell_holds_no_descriptor(
 def _dialled(port: int) -> list[str]:
     """Descriptors of this process that are connected to *port*."""
     found = []
-    for name in os.listdir("/proc/self/fd"):
+    for entry in Path("/proc/self/fd").iterdir():
         try:
-            with socket.socket(fileno=os.dup(int(name))) as copy:
+            with socket.socket(fileno=os.dup(int(entry.name))) as copy:
                 if copy.getpeername()[1] == port:
-                    found.append(name)
+                    found.append(entry.name)
         except (OSError, TypeError, IndexError):
             continue
     return found

@@ -124,9 +124,9 @@ async def test_framing_is_bounded_by_the_body_not_by_a_number(settings: WorkSett
         b"8\r\n%b\r\n" % picture[at : at + 8] for at in range(0, len(picture) // 8 * 8, 8)
     )
     assert len(chunks) - len(picture) > MAX_FRAMING_BYTES
-    async with answering(CHUNKED + chunks + b"0\r\n\r\n") as raw:
-        async with fetching(settings, body=True) as fetch:
-            [(_, how)] = await fetch.answers(raw.url)
+    said = CHUNKED + chunks + b"0\r\n\r\n"
+    async with answering(said) as raw, fetching(settings, body=True) as fetch:
+        [(_, how)] = await fetch.answers(raw.url)
     assert how.bytes == len(picture) // 8 * 8
 
 

@@ -69,13 +69,16 @@ async def test_many_hosts_redirect_to_one(settings_of: SettingsOf) -> None:
     """It is asked by no more at once than if it stood in the manifest itself."""
     go = asyncio.Event()
     settings = settings_of(max_connections=16, max_connections_per_host=3)
-    async with counting(lambda _: OK, wait=go) as victim:
-        async with counting(lambda _: to(victim.url)) as many, fetching(settings) as fetch:
-            urls = [f"http://127.0.1.{n}:{many.port}/" for n in range(1, 60)]
-            coming = asyncio.create_task(fetch.answers(*urls))
-            await wait_until(lambda: many.asked == 59)  # those that wait hold nobody up
-            go.set()
-            answers = await coming
+    async with (
+        counting(lambda _: OK, wait=go) as victim,
+        counting(lambda _: to(victim.url)) as many,
+        fetching(settings) as fetch,
+    ):
+        urls = [f"http://127.0.1.{n}:{many.port}/" for n in range(1, 60)]
+        coming = asyncio.create_task(fetch.answers(*urls))
+        await wait_until(lambda: many.asked == 59)  # those that wait hold nobody up
+        go.set()
+        answers = await coming
     assert {info(outcome).image_size for outcome, _ in answers} == {len(PICTURE)}
     assert {(how.attempts, how.final_url) for _, how in answers} == {(1, victim.url)}
     assert victim.asked == 59
@@ -86,10 +89,13 @@ async def test_hosts_that_redirect_to_each_other(settings_of: SettingsOf) -> Non
     """With one permit each: nobody waits for one while holding another, so all come to an end."""
     settings = settings_of(max_connections=8, max_connections_per_host=1, max_redirects=20)
     others = {"127.0.0.1": "127.0.0.2", "127.0.0.2": "127.0.0.1"}
-    async with counting(lambda at: to(f"http://{others[at]}:{host.port}/")) as host:
-        async with fetching(settings) as fetch, asyncio.timeout(20):
-            urls = [f"http://127.0.0.{1 + n % 2}:{host.port}/{n}" for n in range(20)]
-            outcomes = await fetch(*urls)
+    async with (
+        counting(lambda at: to(f"http://{others[at]}:{host.port}/")) as host,
+        fetching(settings) as fetch,
+        asyncio.timeout(20),
+    ):
+        urls = [f"http://127.0.0.{1 + n % 2}:{host.port}/{n}" for n in range(20)]
+        outcomes = await fetch(*urls)
     assert {failure(found).code for found in outcomes} == {ErrorCode.TOO_MANY_REDIRECTS}
     assert host.asked == 20 * 21
     assert host.most <= 2
@@ -97,10 +103,13 @@ async def test_hosts_that_redirect_to_each_other(settings_of: SettingsOf) -> Non
 
 async def test_retry_begins_at_the_first_host(settings: WorkSettings) -> None:
     """Where it was redirected to may be good for once only; the redirects are counted anew."""
-    async with answering(head("503 Busy", Content_Length=0), OK) as last:
-        async with answering(to(last.url)) as first, fetching(settings) as fetch:
-            [(outcome, how)] = await fetch.answers(first.url)
-            assert (len(first.asked), len(last.asked)) == (2, 2)
+    async with (
+        answering(head("503 Busy", Content_Length=0), OK) as last,
+        answering(to(last.url)) as first,
+        fetching(settings) as fetch,
+    ):
+        [(outcome, how)] = await fetch.answers(first.url)
+        assert (len(first.asked), len(last.asked)) == (2, 2)
     assert info(outcome).image_size == len(PICTURE)
     assert (how.attempts, how.final_url) == (2, last.url)
 
@@ -108,14 +117,17 @@ async def test_retry_begins_at_the_first_host(settings: WorkSettings) -> None:
 async def test_silent_host_behind_a_redirect(settings_of: SettingsOf) -> None:
     """It is the one that is silent, and then fails rows at once; who redirected is not."""
     settings = settings_of(read_timeout=0.2, timeout=2, retries=0, max_connections=16)
-    async with answering(None) as mute, answering(to(mute.url), stays=True) as raw:
-        async with fetching(settings) as fetch:
-            for _ in range(2):
-                outcomes = await fetch(*[f"{raw.url}/{n}" for n in range(SILENT_AFTER)])
-            hosts = fetch.turns._hosts
-            assert hosts.get(Origin("127.0.0.1", mute.port)).timeouts == SILENT_AFTER
-            assert hosts.get(Origin("127.0.0.1", raw.port)).timeouts == 0
-            assert len(mute.asked) == SILENT_AFTER
+    async with (
+        answering(None) as mute,
+        answering(to(mute.url), stays=True) as raw,
+        fetching(settings) as fetch,
+    ):
+        for _ in range(2):
+            outcomes = await fetch(*[f"{raw.url}/{n}" for n in range(SILENT_AFTER)])
+        hosts = fetch.turns._hosts
+        assert hosts.get(Origin("127.0.0.1", mute.port)).timeouts == SILENT_AFTER
+        assert hosts.get(Origin("127.0.0.1", raw.port)).timeouts == 0
+        assert len(mute.asked) == SILENT_AFTER
     assert {failure(found).code for found in outcomes} == {ErrorCode.TIMEOUT}
     assert all("silent" in failure(found).message for found in outcomes)
 
@@ -126,10 +138,13 @@ async def test_no_turn_in_time(settings_of: SettingsOf) -> None:
     settings = settings_of(
         timeout=1, read_timeout=0.8, retries=0, max_connections=8, max_connections_per_host=1
     )
-    async with counting(lambda _: OK, wait=go) as slow:
-        async with answering(to(slow.url), stays=True) as raw, fetching(settings) as fetch:
-            outcomes = await fetch(*[f"{raw.url}/{n}" for n in range(4)])
-            go.set()
+    async with (
+        counting(lambda _: OK, wait=go) as slow,
+        answering(to(slow.url), stays=True) as raw,
+        fetching(settings) as fetch,
+    ):
+        outcomes = await fetch(*[f"{raw.url}/{n}" for n in range(4)])
+        go.set()
     messages = {failure(found).message for found in outcomes}
     assert {failure(found).code for found in outcomes} == {ErrorCode.TIMEOUT}
     assert "no turn in time at the host it is redirected to" in messages

@@ -122,9 +122,9 @@ async def test_recorded(settings: WorkSettings, body: bool) -> None:
 async def test_skipped(settings_of: SettingsOf, body: bool) -> None:
     """The row fails with the rule; the body that was still to come is not waited for."""
     said = head("200 OK", Content_Length=10**6, **REFUSES)
-    async with answering(said, stays=True) as raw:
-        async with fetching(settings_of(opt_out="skip"), body=body) as fetch:
-            [(outcome, how)] = await fetch.answers(raw.url)
+    settings = settings_of(opt_out="skip")
+    async with answering(said, stays=True) as raw, fetching(settings, body=body) as fetch:
+        [(outcome, how)] = await fetch.answers(raw.url)
     found = failure(outcome)
     assert (found.code, found.code.stage) == (ErrorCode.OPTED_OUT, Stage.FETCH)
     assert found.message.endswith(": X-Robots-Tag: noai")

@@ -129,6 +129,30 @@ def test_origin(text: str, origin: tuple[str, int]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "origin", "asked"),
+    [
+        ("HTTP://h:80/A", ("h", 80), "http://h/A"),
+        ("http://h:443/", ("h", 443), "http://h:443/"),
+        ("https://h:443/", ("h", 443), "https://h/"),
+        ("http://[2606:4700::1111]/a", ("2606:4700::1111", 80), "http://[2606:4700::1111]/a"),
+        ("http://BÜCHER.example/", ("bücher.example", 80), "http://xn--bcher-kva.example/"),
+        ("http://xn--bcher-kva.example/", ("bücher.example", 80), "http://xn--bcher-kva.example/"),
+        ("http://h/%7Ea%2fb", ("h", 80), "http://h/%7Ea%2fb"),
+        ("http://127.1/", ("127.1", 80), "http://127.1/"),
+        ("http://2130706433/", ("2130706433", 80), "http://2130706433/"),
+        ("http://0177.0.0.1/", ("0177.0.0.1", 80), "http://0177.0.0.1/"),
+        ("http://0x7f000001/", ("0x7f000001", 80), "http://0x7f000001/"),
+        ("http://*/", ("*", 80), "http://*/"),
+    ],
+)
+def test_unusual_but_valid(text: str, origin: tuple[str, int], asked: str) -> None:
+    """Read as it stands; odd spellings of an address are judged where they are dialled."""
+    found = target(text)
+    assert found.origin == Origin(*origin)
+    assert str(found.url) == asked
+
+
+@pytest.mark.parametrize(
     ("text", "asked"),
     [
         ("http://h/a%28b%29(c)?x=%2f&y=1+2", "/a%28b%29(c)?x=%2f&y=1+2"),

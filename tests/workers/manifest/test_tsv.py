@@ -162,7 +162,7 @@ def test_what_is_no_tsv_is_told_what_it_looks_like(line: str, look: str) -> None
 
 
 def test_other_columns_are_passed_through_as_text() -> None:
-    """By their names; a column without one is told by its place, a name that repeats by a number."""
+    """By their names; by its place where there is none, by a number where it repeats."""
     manifest = b"a\tid\tnote\turl\tnote\t\n1\t7\t\thttp://h/a\t2.50\tx\tbeyond\nshort\t8\n"
     first, second = cut_rows([manifest], extra=True)
     assert first.extra is not None
