@@ -28,6 +28,8 @@ from scripts.fuzzing.pooling import through_the_pool  # noqa: E402
 from scripts.fuzzing.seeds import format_of, seeds  # noqa: E402
 from scripts.fuzzing.walking import Finding, compare, minimise, walk  # noqa: E402
 
+__all__ = ["Walker", "main", "options"]
+
 #: One mutant in so many is shown to Pillow too, which takes ten times as long.
 COMPARED = 8
 #: So many of each kind are made smaller and saved.
@@ -36,24 +38,25 @@ KEPT = 2
 
 def main(arguments: list[str] | None = None) -> int:
     """Run as the options say; returns the exit code."""
-    options = _options(arguments)
+    chosen = options(arguments)
     try:
-        files = seeds(options.formats)
+        files = seeds(chosen.formats)
     except ValueError as exc:
         print(exc, file=sys.stderr)
         return 2
-    mutants = Mutants(options.seed, files)
+    mutants = Mutants(chosen.seed, files)
     faulthandler.enable()
     logging.getLogger("PIL").setLevel(logging.CRITICAL)  # it complains of damaged files
-    if options.pool:
-        return _pool(options, mutants)
+    if chosen.pool:
+        return _pool(chosen, mutants)
     # Decoders behind Pillow's `open` believe what a header claims.
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (4 << 30, hard))
-    return _Walker(options, mutants).run()
+    return Walker(chosen, mutants).run()
 
 
-def _options(arguments: list[str] | None) -> argparse.Namespace:
+def options(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="fuzz.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -68,7 +71,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-class _Walker:
+class Walker:
     """One run over the walker: counts, the slowest, and each kind of finding."""
 
     def __init__(self, options: argparse.Namespace, mutants: Mutants) -> None:

@@ -131,7 +131,7 @@ def manifest(
     ports = [urlsplit(url).port for url in (good, bad)]
     for row in range(chosen.rows):
         address = f"127.0.0.{row // every % chosen.addresses + 1}"
-        if row % every:
+        if (row + 1) % every:
             yield f"{GOOD}\thttp://{address}:{ports[0]}/{row}\n"
             continue
         name = next(names_in_turn)

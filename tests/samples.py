@@ -139,6 +139,14 @@ def gif_wider_than_its_screen() -> bytes:
     return bytes(data)
 
 
+def frame_that_lies() -> bytes:
+    """An animated WebP whose first frame says that it is one byte longer than it is."""
+    data = bytearray(animation("WEBP"))
+    place = data.index(b"ANMF") + 4
+    data[place : place + 4] = struct.pack("<I", struct.unpack_from("<I", data, place)[0] + 1)
+    return bytes(data)
+
+
 def bmp(header: bytes, rows: bytes, *, palette: bytes = b"") -> bytes:
     """A BMP made by hand of a bitmap header, a palette and its rows."""
     start = 14 + len(header) + len(palette)
@@ -192,6 +200,7 @@ def _jpegs() -> dict[str, bytes]:
         "jpeg-fat-exif": encode(rgb, "JPEG", exif=exif(6, padding=60_000)),
         "jpeg-xmp": encode(rgb, "JPEG", xmp=XMP % 8),
         "jpeg-exif-and-xmp": encode(rgb, "JPEG", exif=exif(6), xmp=XMP % 8),
+        "jpeg-exif-big": encode(rgb, "JPEG", exif=exif(6).replace(b"MM\0*", b"MM\0+")),
         "jpeg-exif-9-and-xmp": encode(rgb, "JPEG", exif=exif(9), xmp=XMP % 8),
         "jpeg-padded": with_segments(plain, b"\xff\xff\xff", segment(0xEF, b"x")),
         "jpeg-junk": with_segments(
@@ -277,6 +286,7 @@ def _webps() -> dict[str, bytes]:
         "webp-animated": animation("WEBP"),
         "webp-animated-alpha": animation("WEBP", "RGBA"),
         "webp-animated-exif": animation("WEBP", exif=exif(5)),
+        "webp-animated-lying": frame_that_lies(),
     }
 
 

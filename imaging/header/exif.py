@@ -29,6 +29,7 @@ _ENTRY = {
     b"II\0*": Struct("<HHLL"),
     b"MM\0*": Struct(">HHLL"),
     b"MM*\0": Struct(">HHLL"),
+    b"MM\0+": Struct(">HHLL"),  # BigTIFF, which Pillow knows by its third byte only
 }
 _UNIT = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 _SHORTS, _LONGS = (3, 8), (4, 9, 13)

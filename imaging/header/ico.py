@@ -63,7 +63,7 @@ def walk_cur(pieces: Pieces) -> ImageInfo | Need | Failure:
         height, mode = height // 2, inside.image_mode
         if mode in ("1", "L"):
             mode = "LA"
-        elif mode == "RGB" and offset == 22 and _has_alpha(pieces, offset):
+        elif mode == "RGB" and largest[7] == 22 and _has_alpha(pieces, offset):
             mode = "RGBA"
     if not height:
         return Failure(ErrorCode.CORRUPT_IMAGE, f"CUR of {width}×{height} pixels")

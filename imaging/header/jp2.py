@@ -46,12 +46,12 @@ _Told = tuple[tuple[int, int], str | None]  # size, mode
 
 def _in_codestream(boxes: Boxes) -> _Told:
     """Read the SIZ segment: extent and offset on the reference grid, number of components."""
-    siz = boxes.read(4, 39)
+    siz = boxes.read(4, 38)
     if int.from_bytes(siz[:2]) < 38:
         raise DamagedError("a short size segment")
     right, lower, left, upper = (int.from_bytes(siz[at : at + 4]) for at in range(4, 20, 4))
     components = int.from_bytes(siz[36:38])
-    deep = components == 1 and siz[38] & 0x7F > 7
+    deep = components == 1 and boxes.read(42, 1)[0] & 0x7F > 7
     return (right - left, lower - upper), "I;16" if deep else _MODES.get(components)
 
 

@@ -38,6 +38,11 @@ def dib(width: int, height: int, bits: int, *, palette: bytes = b"", compression
     return header + palette + bytes(row * height + mask * height)
 
 
+def place_unsaid(data: bytes) -> bytes:
+    """A cursor whose directory does not say where its picture is: right behind, then."""
+    return data[:18] + bytes(4) + data[22:]
+
+
 def psd(
     colours: int, bits: int, channels: int, *, version: int = 1, size: tuple[int, int] = (9, 5)
 ) -> bytes:
@@ -71,6 +76,7 @@ PICTURES = {
     "cur-grey": icon((20, 10, 0, dib(20, 10, 8, palette=GREYS)), kind=2),
     "cur-palette": icon((20, 10, 0, dib(20, 10, 8, palette=COLOURED)), kind=2),
     "cur-1": icon((20, 10, 0, dib(20, 10, 1, palette=b"\0\0\0\0\xff\xff\xff\0")), kind=2),
+    "cur-32-nowhere": place_unsaid(icon((20, 10, 0, dib(20, 10, 32)), kind=2)),
     "cur-far": icon((20, 10, 0, dib(20, 10, 8, palette=COLOURED)), kind=2, gap=40_000),
     "icns": encode(picture("RGBA", (64, 64)), "ICNS"),
     "icns-first-is-largest": icns((b"ic10", 0), (b"il32", 99)),

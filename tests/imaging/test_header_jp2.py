@@ -48,6 +48,12 @@ PALETTE = box(b"pclr", struct.pack(">HB", 4, 3) + b"\7\7\7" + bytes(range(12)))
 WIDE = box(b"pclr", struct.pack(">HB", 4, 3) + b"\x0f\7\7" + bytes(range(16)))
 
 
+def test_codestream_cut_behind_what_is_read() -> None:
+    """The depth of a component tells the mode of a single one only."""
+    data = FILES["RGB-bare"][:42]
+    assert inspect(data, total=len(data)) == told_by_pillow(data)
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_files_are_told_as_pillow_tells_them(name: str) -> None:
     """Whole, and from any head."""

@@ -91,6 +91,7 @@ async def test_start_tells_what_was_asked(served: Served, manifest: Path) -> Non
             "limit": None,
             "timeout": None,
             "thumbnail": None,
+            "extra": False,
         },
     }
     for line in answer.body.splitlines():

@@ -32,7 +32,7 @@ class ColumnReader:
     def read(self, line: Line) -> Row | None:
         """The row in *line*, or None for a blank line or the header."""
         text, end = line
-        if text is not None and not text.strip():
+        if text is not None and (not text or text.isspace()):
             return None
         if self._index < 0:
             self._index = 0

@@ -31,7 +31,7 @@ __all__ = ["main"]
 #: What reading may take above the process as it starts.
 MEMORY_BYTES = 1024 * 1024 * 1024
 #: Of rows at a time, and of bytes of a column.
-_BATCH_ROWS = 1000
+_BATCH_ROWS = 256
 _BUFFER_BYTES = 1024 * 1024
 
 
