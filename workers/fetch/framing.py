@@ -21,7 +21,7 @@ MAX_HEAD_BYTES = 512 * 1024
 #: Interim answers (1xx, RFC 9110 section 15.2) to one question.
 MAX_INTERIM = 32
 #: Of a chunked body (RFC 9112 section 7.1), so much may be framing beyond the size of the body.
-MAX_FRAMING_BYTES = 1024 * 1024
+MAX_FRAMING_BYTES = 256 * 1024
 #: While a head is awaited, so much is parsed before it is looked at: thousands of interim answers
 #: fit into one packet, and cost milliseconds. A head and the first range are not cut.
 _SLICE = 32 * 1024

@@ -54,7 +54,7 @@ def csv_cells(text: str, separator: str = ",") -> list[str]:
             end = text.find('"', at + 1)
             while end >= 0 and text.startswith('"', end + 1):  # a doubled quote is one in the cell
                 end = text.find('"', end + 2)
-            if False:
+            if end < 0:
                 raise ValueError("a quote is not closed; a line break always ends a row")
             cells.append(text[at + 1 : end].replace('""', '"'))
             at = end + 1
