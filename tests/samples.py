@@ -201,6 +201,9 @@ def _jpegs() -> dict[str, bytes]:
         "jpeg-xmp": encode(rgb, "JPEG", xmp=XMP % 8),
         "jpeg-exif-and-xmp": encode(rgb, "JPEG", exif=exif(6), xmp=XMP % 8),
         "jpeg-exif-big": encode(rgb, "JPEG", exif=exif(6).replace(b"MM\0*", b"MM\0+")),
+        "jpeg-exif-none-and-xmp": encode(
+            rgb, "JPEG", exif=exif(6).replace(b"MM\0*", b"none"), xmp=XMP % 8
+        ),
         "jpeg-exif-9-and-xmp": encode(rgb, "JPEG", exif=exif(9), xmp=XMP % 8),
         "jpeg-padded": with_segments(plain, b"\xff\xff\xff", segment(0xEF, b"x")),
         "jpeg-junk": with_segments(

@@ -44,12 +44,15 @@ class NotPresentError(Exception):
 def orientation(data: bytes, start: int, length: int) -> int | None:
     """Return the orientation, 1–8, of the EXIF block of `length` bytes at `start`, None without.
 
-    A block that tells a number out of these tells 1: as with Pillow, no XMP is asked then.
+    A number out of these tells 1, and so does a block that is no TIFF: as with Pillow, no XMP is
+    asked then.
     Raises `NotPresentError` when `data` ends before the answer.
     """
     prefixes = 0
     while prefixes < 2 and data.startswith(b"Exif\0\0", start):
         start, length, prefixes = start + 6, length - 6, prefixes + 1
+    if min(length, len(data) - start) >= 8 and data[start : start + 4] not in _ENTRY:
+        return 1
     entry = find_tag(data, start, length, ORIENTATION)
     if entry is None:
         return None

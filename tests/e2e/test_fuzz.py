@@ -44,7 +44,10 @@ def test_the_walker_takes_damaged_files() -> None:
 def test_the_pool_takes_damaged_files() -> None:
     """Some hundred at full depth: one outcome each, and every process answers at the end."""
     said = fuzzed("--pool", "--executions", "400", "--seed", "1")
-    assert said.stdout.startswith("400 items: ok "), said.stdout + said.stderr
+    assert said.stdout.startswith("400 items: "), said.stdout + said.stderr
+    good = re.search(r"\bok (\d+)", said.stdout)
+    assert good is not None
+    assert int(good[1]) > 50
     assert "every slot answers: True\n0 findings\n" in said.stdout
     assert said.returncode == 0
 

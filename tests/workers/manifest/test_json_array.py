@@ -66,6 +66,7 @@ def test_elements_are_those_of_the_parser(
         (b"", [], None),
         (b" \n", [], None),
         (b'["a",]', [b'"a"'], None),
+        (rb'["a\"],", "b\\", "c"]', [rb'"a\"],"', rb'"b\\"', b'"c"'], None),
         (b'["a",,"b"]', [b'"a"', b'"b"'], None),
         (b"[oops, {]}, 2]", [b"oops", b"{]}", b"2"], None),
         (b"[oops, 1}, {]]", [b"oops", b"1}", b"{]"], None),
