@@ -51,6 +51,10 @@ def running(command: list[str], env: dict[str, str]) -> Iterator[tuple[Any, dict
             process.kill()
 
 
+#: Stands in every sample this wrote.
+SAMPLE_ROW = "private\thttp://169.254.169.254/latest/meta-data"
+
+
 def write_sample(base: str, folder: Path) -> tuple[str, int]:
     """A manifest of pictures and of what goes wrong with them; its name and its rows."""
     rows = [f"{number}\t{base}/demo/{number}" for number in range(1, PICTURES + 1)]
@@ -58,12 +62,14 @@ def write_sample(base: str, folder: Path) -> tuple[str, int]:
         f"missing\t{base}/status/404",
         f"page\t{base}/html/product",
         f"moved\t{base}/redirect/2/demo/1",
-        "private\thttp://169.254.169.254/latest/meta-data",
+        SAMPLE_ROW,
         "other\tftp://example.org/picture.jpg",
         "no address at all",
     ]
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "sample.tsv"
+    if path.exists() and SAMPLE_ROW not in path.read_text(encoding="utf-8", errors="replace"):
+        sys.exit(f"{path} is not this demo's and is left alone: move it, or use --no-sample")
     path.write_text("id\turl\n" + "\n".join(rows) + "\n", encoding="utf-8")
     return path.name, len(rows)
 
@@ -118,7 +124,7 @@ def main() -> int:
         say(f"sample: {'complete' if whole else 'NOT complete'}, {time.monotonic() - began:.2f} s")
         if arguments.once:
             return 0 if whole else 1
-        say(f"\npictures on {base}: any path answers, scripts/hosting/misbehaviour.py lists others")
+        say(f"\npictures on {base}: any path answers, and scripts/picture_host.py --help")
         say(f"serving on {url} until Ctrl-C; the sample again:")
         body = json.dumps({"filepath": manifest})
         say(f"  curl -N {url}/api/v1/images_info -H 'Content-Type: application/json' -d '{body}'")

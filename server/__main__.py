@@ -94,12 +94,18 @@ def main() -> int:
 
     for sentence in unknown_names(ServerSettings, os.environ):
         logging.getLogger("server").warning(sentence, extra={"action": "unknown_setting"})
+    if not settings.data_root.exists():
+        logging.getLogger("server").warning(
+            "the data root does not exist: no manifest by name is found",
+            extra={"action": "no_data_root", "path": str(settings.data_root)},
+        )
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
     except OSError as exc:
         logging.getLogger("server").error(  # noqa: TRY400 - the sentence is enough
-            "cannot serve", extra={"action": "cannot_serve", "reason": str(exc)}
+            "cannot serve on CENSUS_HOST and CENSUS_PORT",
+            extra={"action": "cannot_serve", "reason": str(exc)},
         )
         return 1
     return 0

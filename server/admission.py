@@ -31,6 +31,7 @@ async def _expected(request: web.Request) -> None:
         return
     if request.headers["Expect"].lower() != "100-continue":
         raise RequestError(417, "the only expectation met is 100-continue")
+    request.app[keys.STREAMS].check()
     request.app[keys.STREAMS].check_room()
     await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     request.writer.output_size = 0  # nothing of the answer itself was sent

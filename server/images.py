@@ -30,7 +30,6 @@ __all__ = ["images_info"]
 async def images_info(request: web.Request) -> web.StreamResponse:
     """`POST /api/v1/images_info`."""
     app = request.app
-    app[keys.STREAMS].check()
     keyed = wants_keyed(request)
     async with AsyncExitStack() as stack:
         source: Source | None

@@ -139,6 +139,11 @@ class _Connection(web.RequestHandler):
 
 
 def _waits(connection: web.RequestHandler) -> bool:
-    """Whether no request is under way: none began, or its head is not complete."""
-    waiter = connection._waiter  # noqa: SLF001 - the library has no word for it
-    return waiter is not None and not waiter.done()
+    """Whether no request is under way: none began, or its head is not complete.
+
+    The library has no word for it. Its task that waits may not have begun to.
+    """
+    if connection._messages or connection._request_in_progress:  # noqa: SLF001
+        return False
+    waiter = connection._waiter  # noqa: SLF001
+    return waiter is None or not waiter.done()

@@ -30,6 +30,8 @@ MAX_JSON_BYTES = 16 * 1024 * 1024
 MAX_TIMEOUT = 600.0
 #: More members than any request has: naming each that is wrong would take seconds.
 MAX_OPTIONS = 64
+#: More objects and lists than that many rows have: reading them would hold up everybody.
+MAX_CONTAINERS = 300_000
 #: More rows than this come as a manifest, which is read as a stream.
 MAX_INLINE_ROWS = 100_000
 
@@ -92,12 +94,15 @@ async def read_json(request: web.Request) -> InfoRequest:
         raise _no_data(
             "send a JSON object as application/json, or a manifest as " + ", ".join(MANIFEST_TYPES)
         )
+    if body.count(b"{") + body.count(b"[") > MAX_CONTAINERS:
+        told = f"more than {MAX_CONTAINERS} objects and lists: send the rows as a manifest"
+        raise RequestError(413, told)
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as exc:
         raise RequestError(400, f"the body is not JSON: {exc}") from exc
     if not isinstance(data, dict):
-        raise _no_data("the JSON body is not an object")
+        raise _no_data('the JSON body is not an object; rows go into {"images": […]}')
     if request.query_string:
         raise RequestError(422, "options belong in the JSON body, not in the query")
     if len(data) > MAX_OPTIONS:

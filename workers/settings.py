@@ -62,7 +62,9 @@ class WorkSettings(BaseSettings):
     max_image_bytes: ByteSize = Field(
         ByteSize(64 * MiB), ge=1024, description="largest body downloaded"
     )
-    max_pixels: int = Field(50_000_000, ge=1, description="largest picture decoded, width × height")
+    max_pixels: int = Field(
+        50_000_000, ge=1, le=10_000_000_000, description="largest picture decoded, width × height"
+    )
     max_inflight_bytes: ByteSize = Field(
         ByteSize(256 * MiB), description="bodies held in memory at once, all streams together"
     )

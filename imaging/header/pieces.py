@@ -40,6 +40,8 @@ class Pieces:
         self, head: bytes, total: int | None = None, more: Sequence[tuple[int, bytes]] = ()
     ) -> None:
         """`head` are the bytes from offset 0, `total` the size of the whole file if known."""
+        if total is not None and len(head) > total:  # a host may send more than it says there is
+            head = head[:total]
         self.head = head
         self.total = total
         self._islands: list[tuple[int, bytes]] = []

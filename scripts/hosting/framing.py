@@ -12,6 +12,7 @@ DRIP_SECONDS = 0.2
 ZEROS = bytes(16_384)
 CHUNKED = "Transfer-Encoding: chunked"
 CLOSE = "Connection: close"
+LITTLE_BYTES = 16 * 1024
 
 
 def chunk(data: bytes, extension: bytes = b"") -> bytes:
@@ -66,6 +67,17 @@ def _chunks(cut: Callable[[bytes], bytes], ending: Ending = Ending.CLOSE) -> Mak
     return lambda _, picture: wired([head(CHUNKED), cut(picture.data)], ending)
 
 
+def _little(cut: Callable[[bytes], bytes]) -> Make:
+    """The same of a little picture: framing that outweighs a large one is refused."""
+
+    def make(asking: Asking, picture: Picture) -> Answer:
+        if len(picture.data) > LITTLE_BYTES:
+            picture = min(asking.shelf.values(), key=lambda other: len(other.data))
+        return wired([head(CHUNKED), cut(picture.data)], Ending.KEEP)
+
+    return make
+
+
 def _then(end: bytes, repeated: bytes) -> Make:
     """The picture in one chunk, *end*, and *repeated* for ever."""
     return lambda _, picture: wired(
@@ -78,8 +90,8 @@ def _bytes(data: bytes) -> bytes:
 
 
 def _extended(data: bytes) -> bytes:
-    """A chunk for every 64 bytes, each with two kilobytes of extension."""
-    extension = b";x=" + b"y" * 2048
+    """A chunk for every 64 bytes, each with half a kilobyte of extension."""
+    extension = b";x=" + b"y" * 512
     parts = (data[at : at + 64] for at in range(0, len(data), 64))
     return b"".join(chunk(part, extension) for part in parts) + chunk(b"")
 
@@ -138,9 +150,10 @@ MISDEEDS: Mapping[str, Misdeed] = {
         _chunks(lambda data: b"%x\r\n%s" % (len(data), data[: len(data) // 2])),
     ),
     "chunk-no-last": Misdeed("the close before the last chunk", _chunks(chunk)),
-    "chunk-bytes": Misdeed("chunks of one byte", _chunks(_bytes, Ending.KEEP)),
+    "chunk-bytes": Misdeed("a little picture in chunks of one byte", _little(_bytes)),
     "chunk-extensions": Misdeed(
-        "two kilobytes of extension with every chunk of 64 bytes", _chunks(_extended, Ending.KEEP)
+        "a little picture, half a kilobyte of extension with every chunk of 64 bytes",
+        _little(_extended),
     ),
     "chunk-endless-extension": Misdeed(
         "a chunk extension without end", _then(b"5;x=", b"y" * 4096)

@@ -87,3 +87,18 @@ def test_run_once_ends_by_itself_and_well(tmp_path: Path) -> None:
     )
 
     assert json.loads(answer.stdout.splitlines()[-1])["complete"] is True
+
+
+def test_a_sample_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    """A manifest that happens to have the sample's name is not written over."""
+    mine = tmp_path / "sample.tsv"
+    mine.write_text("id\turl\n7\thttps://h.example/a.jpg\n")
+    env = dict(os.environ, CENSUS_DATA_ROOT=str(tmp_path))
+
+    answer = subprocess.run(
+        ["./scripts/run", "--once"], cwd=ROOT, env=env, capture_output=True, timeout=60, check=False
+    )
+
+    assert answer.returncode == 1
+    assert b"left alone" in answer.stderr
+    assert "h.example" in mine.read_text()

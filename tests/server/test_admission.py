@@ -100,3 +100,12 @@ async def test_another_expectation_is_not_met(served: Served, said: str) -> None
             answer = await talk.answer()
             answer.problem(417)
             assert answer.headers["Connection"] == "close"
+
+
+async def test_a_service_that_stops_asks_for_no_body(serve: Serve) -> None:
+    """A client that asks first is told so before it sends anything."""
+    served = await serve()
+    served.app[keys.STREAMS].draining = True
+    async with served.talk() as talk:
+        await talk.ask(length=10, Content_Type=KIND, Expect="100-continue")
+        (await talk.answer()).problem(503)

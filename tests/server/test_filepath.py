@@ -172,5 +172,5 @@ async def test_whatever_is_no_manifest_below_the_root_answers_alike(
     told = (await served.ask(json={"filepath": name})).problem(422)
 
     assert told["error"] == "Invalid input file url"
-    assert told["detail"] == f"there is no manifest {name[:200]!r}"
+    assert told["detail"] == f"there is no manifest {name[:200]!r} below CENSUS_DATA_ROOT"
     assert told["errors"] == [{"field": "filepath", "detail": told["detail"]}]

@@ -132,6 +132,35 @@ async def test_a_head_that_drips_is_waited_for_only_so_long(
         await asyncio.gather(dripping, return_exceptions=True)
 
 
+class Early(asyncio.Protocol):
+    """A connection whose first bytes come with it, as uvloop hands them on."""
+
+    def __init__(self, inner: asyncio.Protocol) -> None:
+        self.inner = inner
+        self.data_received = inner.data_received  # type: ignore[method-assign]
+        self.connection_lost = inner.connection_lost  # type: ignore[method-assign]
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.inner.connection_made(transport)
+        self.inner.data_received(GET)
+
+
+async def test_a_head_that_comes_with_its_connection_has_no_more_time(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The connection's own task has not begun then."""
+    monkeypatch.setattr(listener, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(listener, "KEEP_SECONDS", 3600)
+    loop, server = asyncio.get_running_loop(), served.runner.server
+    assert server is not None
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    with ours:
+        await loop.connect_accepted_socket(lambda: Early(server()), theirs)
+        async with asyncio.timeout(5):
+            assert await loop.sock_recv(ours, 100) == b""
+
+
 async def drip(writer: asyncio.StreamWriter) -> None:
     """A header field every now and then, as long as anybody takes it; fewer than are too many."""
     with suppress(ConnectionError, RuntimeError):  # the loop's own word for a closed transport

@@ -140,6 +140,15 @@ async def test_rows_in_the_request_are_bounded(served: Served) -> None:
     assert len((await served.ask(json={"images": items, "limit": 1})).records()) == 1
 
 
+async def test_objects_and_lists_in_the_request_are_bounded(served: Served) -> None:
+    """413 before they are made: millions of them take seconds, whoever else waits."""
+    body = b'{"images":[' + b"[]," * requests.MAX_CONTAINERS + b"[]]}"
+
+    told = (await served.ask(data=body, headers={"Content-Type": "application/json"})).problem(413)
+
+    assert "send the rows as a manifest" in told["error"]
+
+
 async def test_filepath_and_images_exclude_each_other(served: Served) -> None:
     """Both: 422 that says so."""
     answer = await served.ask(json={"filepath": "images.tsv", "images": []})

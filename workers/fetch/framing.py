@@ -55,10 +55,10 @@ class BoundedAnswers(ResponseHandler):
             super().data_received(data)
             return
         at = 0
-        while self._awaited and len(data) - at > _SLICE and not self._refused:
+        while self._awaited and len(data) - at > _SLICE and self.exception() is None:
             self._read(data[at : at + _SLICE])
             at += _SLICE
-        if not self._refused:
+        if self.exception() is None:  # a parser that failed is not asked again
             self._read(data[at:] if at else data)
 
     def _read(self, data: bytes) -> None:

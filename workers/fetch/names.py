@@ -97,7 +97,8 @@ class CachedFailures(AbstractResolver):
 
     def __init__(self, inner: AbstractResolver) -> None:
         self._inner = inner
-        self._failed: OrderedDict[str, tuple[float, OSError]] = OrderedDict()
+        # Not the error itself: its traceback holds every frame it came through.
+        self._failed: OrderedDict[str, tuple[float, type[OSError], Any]] = OrderedDict()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -107,7 +108,8 @@ class CachedFailures(AbstractResolver):
         remembered = self._failed.get(host)
         if remembered is not None:
             if now < remembered[0]:
-                raise type(remembered[1])(*remembered[1].args)
+                _, kind, arguments = remembered
+                raise kind(*arguments)
             del self._failed[host]
         try:
             found = await self._inner.resolve(host, port, family)
@@ -116,7 +118,7 @@ class CachedFailures(AbstractResolver):
         except OSError as exc:
             if exc.errno in _OURS and not isinstance(exc, socket.gaierror):
                 raise
-            self._failed[host] = (now + _FORGET_AFTER, exc)
+            self._failed[host] = (now + _FORGET_AFTER, type(exc), exc.args)
             while len(self._failed) > _REMEMBERED:
                 self._failed.popitem(last=False)
             raise

@@ -8,6 +8,7 @@ with its `tdm-policy`. The IETF's `Content-Usage` is a draft whose words still c
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from multidict import CIMultiDictProxy
@@ -19,6 +20,8 @@ from workers.fetch.targets import without_userinfo
 __all__ = ["OptOutError", "OptOuts"]
 
 _REFUSALS = frozenset({"noai", "noimageai"})
+#: A bot's name is one word; what else stands before a colon is part of a date.
+_BOT = re.compile(r"\s*(?:\*|[A-Za-z][\w.-]*)\s*", re.ASCII)
 #: Directives that have a value, which is no bot's.
 _VALUED = frozenset({"max-image-preview", "max-snippet", "max-video-preview", "unavailable_after"})
 #: Of a host that sends a great many: so much is read.
@@ -70,7 +73,7 @@ class OptOuts:
         for part in value.split(","):
             name, colon, rest = part.partition(":")
             directive = part
-            if colon and name.strip().lower() not in _VALUED:
+            if colon and _BOT.fullmatch(name) and name.strip().lower() not in _VALUED:
                 bot, directive = f"{name.strip()}: ", rest
                 ours = name.strip().lower() in self._ours
             if ours and directive.strip().lower() in _REFUSALS:

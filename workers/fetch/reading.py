@@ -15,7 +15,8 @@ __all__ = ["Reading"]
 
 #: The walker begins anew with each piece, so their number is bounded as well as their bytes. The
 #: largest file taken by default, all of it metadata in segments of 64 KiB, stays within both.
-_MAX_PIECES = 1200
+#: Where the rest is known already, fewer are worth it.
+_MAX_PIECES = {True: 1200, False: 64}
 _MAX_KEPT = 2 * 1024 * 1024
 
 
@@ -70,7 +71,7 @@ class Reading:
         answer = header.inspect(self._head, total=total, more=self._more)
         if not isinstance(answer, header.Need):
             self.outcome = answer
-        elif self._kept > _MAX_KEPT or len(self._more) >= _MAX_PIECES:
+        elif self._kept > _MAX_KEPT or len(self._more) >= _MAX_PIECES[answer.otherwise is None]:
             self._give_up(answer, "its header has too many parts")
         elif answer.offset < passed:
             self._give_up(answer, "its header cannot be read in one pass")

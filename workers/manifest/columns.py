@@ -9,6 +9,9 @@ from workers.manifest.rows import TOO_LONG, Row, bad_row, extra_json
 
 __all__ = ["ColumnReader", "names_url"]
 
+#: With more columns than this the others are not passed on: nobody's table is so wide.
+MAX_COLUMNS = 4096
+
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
 
 
@@ -26,7 +29,9 @@ class ColumnReader:
         self._url = 1
         self._id: int | None = 0
         self._headed = False
-        self._names: list[str] = []  # of the columns, as far as there are any
+        self._names: list[str] = []  # of the columns in the header
+        self._labels: list[str] = []  # of the columns met so far, each another
+        self._labelled: dict[str, int] = {}  # these, and how often each was wanted
         self._index = -1  # -1 until the first line that is not blank was seen
 
     def read(self, line: Line) -> Row | None:
@@ -55,8 +60,12 @@ class ColumnReader:
         url_at, id_at = self._url, self._id
         if not self._headed and len(cells) == 1:
             if not _SCHEME.match(cells[0]):
-                return bad_row(index, end, self._neither(cells[0]), cells[0])
+                # A URL ill written may hold a password, and an id is repeated as it is.
+                known = "" if "@" in cells[0] else cells[0]
+                return bad_row(index, end, self._neither(cells[0]), known)
             url_at, id_at = 0, None
+        if self._extra and len(cells) > MAX_COLUMNS:
+            return bad_row(index, end, f"{len(cells)} columns, more than {MAX_COLUMNS}")
         identity = cells[id_at] if id_at is not None and id_at < len(cells) else ""
         if url_at >= len(cells):
             message = f"no column {url_at + 1} (url): found {len(cells)}"
@@ -101,17 +110,21 @@ class ColumnReader:
 
     def _others(self, cells: list[str], *known: int | None) -> dict[str, str]:
         """The other cells by name: `column3` where there is none, `name_2` where it repeats."""
-        others: dict[str, str] = {}
-        for at, cell in enumerate(cells):
-            if at in known:
-                continue
-            base = (self._names[at] if at < len(self._names) else "") or f"column{at + 1}"
-            name, times = base, 1
-            while name in others:
-                times += 1
-                name = f"{base}_{times}"
-            others[name] = cell
-        return others
+        for at in range(len(self._labels), len(cells)):
+            self._labels.append("" if at in known else self._label(at))
+        pairs = zip(self._labels, cells, strict=False)
+        return {label: cell for label, cell in pairs if label}
+
+    def _label(self, at: int) -> str:
+        """A name for a column that no column before it has."""
+        base = (self._names[at] if at < len(self._names) else "") or f"column{at + 1}"
+        name, times = base, self._labelled.get(base, 0)
+        while name in self._labelled:
+            times += 1
+            name = f"{base}_{times}"
+        self._labelled[base] = max(times, 1)
+        self._labelled.setdefault(name, 1)
+        return name
 
 
 def names_url(cells: list[str]) -> bool:

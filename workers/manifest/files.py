@@ -28,7 +28,7 @@ def open_below(root: Path, filepath: str) -> int:
         ManifestNotFound: it is not there, not a regular file, outside the root, reached through
             a link, or a component of it begins with a dot. The message does not say which.
     """
-    missing = ManifestNotFound(f"there is no manifest {filepath[:200]!r}")
+    missing = ManifestNotFound(f"there is no manifest {filepath[:200]!r} below CENSUS_DATA_ROOT")
     base = os.path.abspath(root)  # noqa: PTH100 - the root itself may be a link; what is below may not
     if filepath.startswith("/"):
         if not filepath.startswith(base.rstrip("/") + "/"):

@@ -13,6 +13,11 @@ from workers.manifest.rows import TOO_LONG, Row, bad_row
 
 __all__ = ["JsonReader"]
 
+#: More of them in one row take longer to read than others should wait.
+MAX_CONTAINERS = 4096
+
+_ARRAY = "not a JSON value of one line: an array of rows is taken from a file named .json"
+
 
 class JsonReader:
     """Reads each line as one JSON value.
@@ -29,6 +34,10 @@ class JsonReader:
         text, end = line
         if text is None:
             return self._counted(bad_row(self._index, end, TOO_LONG))
+        if text.count(b"[") + text.count(b"{") > MAX_CONTAINERS:
+            told = f"more than {MAX_CONTAINERS} objects and lists in one row"
+            array = text.lstrip()[:1] == b"["
+            return self._counted(bad_row(self._index, end, _ARRAY if array else told))
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError as exc:
@@ -68,7 +77,7 @@ def _spelled_id(text: bytes) -> str | None:
 def _told(text: bytes, exc: orjson.JSONDecodeError) -> str:
     start = text.lstrip()[:1]
     if start == b"[":
-        return "not a JSON value of one line: an array of rows is taken from a file named .json"
+        return _ARRAY
     if start == b"{":
         return f"not JSON: {exc.msg}"
     return f"not JSON, nor a URL in quotes: {exc.msg}"

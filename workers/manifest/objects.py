@@ -9,6 +9,12 @@ from workers.manifest.rows import Row, bad_row, extra_json
 
 __all__ = ["inline_rows", "is_report", "object_row"]
 
+#: From here on a JSON reader no longer keeps every number as written.
+_EXACT = 2.0**53
+
+#: More members than this in one row: nobody's table is so wide.
+MAX_MEMBERS = 4096
+
 #: Lines of our own answers that are about the run, and a member each has.
 _REPORTS = {"start": "schema", "progress": "done", "summary": "complete"}
 
@@ -26,11 +32,15 @@ def object_row(
         if not isinstance(value, str):
             return bad_row(index, end, "expected an object with url, or a URL as text")
         return Row(index, str(index), value, end, None, b"{}" if extra else None)
+    if len(value) > MAX_MEMBERS:
+        return bad_row(index, end, f"{len(value)} members, more than {MAX_MEMBERS}")
     identity, url = _member(value, "id"), _member(value, "url")
-    if isinstance(identity, float) and (spelled := written()) is not None:
-        identity = spelled
+    if isinstance(identity, float):
+        identity = written() or (repr(identity) if abs(identity) < _EXACT else identity)
     if isinstance(identity, bool) or not isinstance(identity, str | int | None):
-        return bad_row(index, end, "id is neither text nor a number")
+        large = isinstance(identity, float)
+        told = "id is a number too large to keep: write it as text"
+        return bad_row(index, end, told if large else "id is neither text nor a number")
     known = str(index) if identity in (None, "") else str(identity)
     if not isinstance(url, str):
         return bad_row(index, end, "no url" if url is None else "url is not text", known)

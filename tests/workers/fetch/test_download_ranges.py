@@ -190,3 +190,12 @@ async def test_empty_parts_end_in_the_whole_file(fetch: Fetcher) -> None:
         [outcome] = await fetch(raw.url)
         assert len(raw.asked) == 5
     assert info(outcome).image_size == len(PICTURE)
+
+
+async def test_more_bytes_than_the_file_has_are_not_looked_at(fetch: Fetcher) -> None:
+    """What a host sends beyond the size it tells is no part of the file."""
+    tiff = samples.SAMPLES["tiff-RGB"]
+    said = head("206 Partial Content", Content_Length=len(tiff), Content_Range="bytes 0-8/9") + tiff
+    async with answering(said) as raw:
+        [(outcome, _)] = await fetch.answers(raw.url)
+    assert failure(outcome).code is ErrorCode.TRUNCATED_IMAGE

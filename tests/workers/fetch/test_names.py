@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
+import weakref
+from contextlib import suppress
 
 import pytest
 from aiohttp import ClientConnectorDNSError, ClientSession, TCPConnector
+from aiohttp.abc import ResolveResult
 
 from tests.asserts import wait_until
 from tests.workers.fetch.downloading import resolving
@@ -104,3 +108,26 @@ async def test_closing_leaves_no_thread_waiting() -> None:
     await names.resolve("127.0.0.1")
     await names.close()
     await wait_until(lambda: not any(t.name.startswith("names") for t in threading.enumerate()))
+
+
+async def test_a_failure_remembered_holds_nothing_of_its_download() -> None:
+    """An error kept would keep every frame it came through, and all that stands in them."""
+
+    class Held:
+        pass
+
+    class Failing(ThreadedNames):
+        async def resolve(self, *_: object, **__: object) -> list[ResolveResult]:
+            held = Held()
+            seen.append(weakref.ref(held))
+            raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
+    seen: list[weakref.ref[Held]] = []
+    names = CachedFailures(Failing())
+    with suppress(socket.gaierror):
+        await names.resolve("n.example")
+    gc.collect()
+    assert seen[0]() is None
+    with pytest.raises(socket.gaierror, match="no such name"):
+        await names.resolve("n.example")
+    assert len(seen) == 1

@@ -43,6 +43,7 @@ def rule(*fields: tuple[str, str], user_agent: str = "imagecensus/1.0 (+http://x
         ("max-snippet: 5, noai", "noai"),
         ("imagecensus: max-image-preview: none, noai", "imagecensus: noai"),
         ("unavailable_after: 25 Jun 2030 15:00:00 GMT, noai", "noai"),
+        ("unavailable_after: Fri, 25 Jun 2010 15:00:00 GMT, noai", "noai"),
         ("otherbot: noai", None),
         ("otherbot: noindex, noai", None),
         ("imagecensus2: noai", None),

@@ -117,7 +117,7 @@ def test_everything_else_is_not_there(root: Path, filepath: str) -> None:
     before = psutil.Process().num_fds()
     with pytest.raises(ManifestNotFound) as caught:
         open_below(root, filepath)
-    assert str(caught.value) == f"there is no manifest {filepath[:200]!r}"
+    assert str(caught.value) == f"there is no manifest {filepath[:200]!r} below CENSUS_DATA_ROOT"
     assert psutil.Process().num_fds() == before
 
 

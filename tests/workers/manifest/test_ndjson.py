@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
 from tests.workers.manifest.cutting import blocks_of, manifest_bytes
-from workers.manifest.lines import LineCutter
+from workers.manifest.lines import Line, LineCutter
 from workers.manifest.ndjson import JsonReader
 from workers.manifest.objects import inline_rows
 from workers.manifest.rows import MAX_EXTRA_BYTES, Row
@@ -170,3 +170,20 @@ def test_other_members_of_inline_rows() -> None:
     items: list[Any] = [{"id": "a", "url": "u", "n": 1}, "u"]
     assert [row.extra for row in inline_rows(items, extra=True)] == [b'{"n":1}', b"{}"]
     assert [row.extra for row in inline_rows(items)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"url":"http://h/","a":' + b"[" * 60_000 + b"]" * 60_000 + b"}",
+        b'{"url":"http://h/","a":[' + b"[]," * 60_000 + b"[]]}",
+        b'{"url":"http://h/",' + b",".join(b'"%d":1' % n for n in range(20_000)) + b"}",
+    ],
+    ids=["nested", "lists", "members"],
+)
+def test_a_row_that_takes_long_to_read_is_bad(text: bytes) -> None:
+    """It holds up everybody: one row is not so wide, nor so deep."""
+    row = JsonReader(extra=True).read(Line(text, len(text)))
+    assert row is not None
+    assert row.problem is not None
+    assert "more than 4096" in row.problem.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from hypothesis import given
@@ -189,3 +190,42 @@ def test_more_beside_a_url_than_records_may_hold_is_a_bad_row() -> None:
     assert "other columns" in row.problem.message
     assert (row.id, row.url) == ("7", None)
     assert cut_rows([line])[0].url == "http://h/a"
+
+
+def test_columns_of_one_name_are_told_apart() -> None:
+    """Each has another name, the same in every row, also where a header has made it up already."""
+    text = b"url\tc\tc_2\tc\tc\tid\t\n" + b"http://h/\t1\t2\t3\t4\tx\t5\t6\n" * 2
+    first, second = cut_rows([text], extra=True)
+    assert first.extra is not None
+    assert json.loads(first.extra) == {
+        "c": "1",
+        "c_2": "2",
+        "c_3": "3",
+        "c_4": "4",
+        "column7": "5",
+        "column8": "6",
+    }
+    assert second.extra == first.extra
+
+
+def test_many_columns_of_one_name_cost_little() -> None:
+    """They are named once, and not by trying each number again."""
+    wide = b"url" + b"\tc" * 4000 + b"\n"
+    began = time.process_time()
+    rows = cut_rows([wide + (b"http://h/" + b"\t" * 4000 + b"\n") * 20], extra=True)
+    assert time.process_time() - began < 3
+    assert [row.problem for row in rows] == [None] * 20
+
+
+def test_more_columns_than_any_table_has() -> None:
+    """Only where they would be passed on."""
+    line = b"7\thttp://h/" + b"\t" * 5000
+    [row] = cut_rows([line], extra=True)
+    assert row.problem is not None
+    assert "columns" in row.problem.message
+    assert pairs(line) == [("7", "http://h/")]
+
+
+def test_a_url_ill_written_is_no_id() -> None:
+    """It may hold a password, and an id is repeated."""
+    assert pairs("http:/user:secret@h/x\nplain words") == [("0", None), ("plain words", None)]
