@@ -32,6 +32,8 @@ MAX_TIMEOUT = 600.0
 MAX_OPTIONS = 64
 #: More objects and lists than that many rows have: reading them would hold up everybody.
 MAX_CONTAINERS = 300_000
+#: And of values, told by their commas.
+MAX_VALUES = 500_000
 #: More rows than this come as a manifest, which is read as a stream.
 MAX_INLINE_ROWS = 100_000
 
@@ -94,9 +96,8 @@ async def read_json(request: web.Request) -> InfoRequest:
         raise _no_data(
             "send a JSON object as application/json, or a manifest as " + ", ".join(MANIFEST_TYPES)
         )
-    if body.count(b"{") + body.count(b"[") > MAX_CONTAINERS:
-        told = f"more than {MAX_CONTAINERS} objects and lists: send the rows as a manifest"
-        raise RequestError(413, told)
+    if body.count(b"{") + body.count(b"[") > MAX_CONTAINERS or body.count(b",") > MAX_VALUES:
+        raise RequestError(413, "more values than are read at once: send the rows as a manifest")
     try:
         data = orjson.loads(body)
     except orjson.JSONDecodeError as exc:

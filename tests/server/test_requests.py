@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -140,11 +141,14 @@ async def test_rows_in_the_request_are_bounded(served: Served) -> None:
     assert len((await served.ask(json={"images": items, "limit": 1})).records()) == 1
 
 
-async def test_objects_and_lists_in_the_request_are_bounded(served: Served) -> None:
+@pytest.mark.parametrize("value", [b"[]", b"0"])
+async def test_values_in_the_request_are_bounded(served: Served, value: bytes) -> None:
     """413 before they are made: millions of them take seconds, whoever else waits."""
-    body = b'{"images":[' + b"[]," * requests.MAX_CONTAINERS + b"[]]}"
+    body = b'{"images":[' + (value + b",") * (requests.MAX_VALUES + 1) + value + b"]}"
 
-    told = (await served.ask(data=body, headers={"Content-Type": "application/json"})).problem(413)
+    told = (
+        await served.ask(data=BytesIO(body), headers={"Content-Type": "application/json"})
+    ).problem(413)
 
     assert "send the rows as a manifest" in told["error"]
 
