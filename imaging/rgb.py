@@ -2,7 +2,8 @@
 
 Sixteen-bit values are scaled to eight by dividing by 257, where Pillow would clip them. CMYK is
 Pillow's plain conversion (Adobe's inverted values are righted when a JPEG is read); CIELAB goes
-through LittleCMS to sRGB.
+through LittleCMS to sRGB. Of a TIFF, Pillow takes 12 bits for 16, and 16 or floats for black is
+zero: that is put right here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
+from PIL.TiffImagePlugin import TiffImageFile
+
+from imaging.header.tiff_directory import Tag
 
 __all__ = ["WHITE", "Colour", "to_rgb"]
 
@@ -40,6 +44,7 @@ def to_rgb(image: Image.Image, *, matte: Colour = WHITE) -> Image.Image:
 
 def _from_wide(image: Image.Image, matte: Colour) -> Image.Image:
     """Grey values of 16 or 32 bits, or floats: 0–65535 is black to white, in floats 0–1."""
+    image = _levelled(image)
     values = np.asarray(image)
     grey: NDArray[np.uint8]
     if image.mode == "F":
@@ -51,3 +56,21 @@ def _from_wide(image: Image.Image, matte: Colour) -> Image.Image:
     if isinstance(key, int):
         rgb.paste(matte, mask=Image.fromarray(np.where(values == key, 255, 0).astype(np.uint8)))
     return rgb
+
+
+def _levelled(image: Image.Image) -> Image.Image:
+    """A TIFF with its 16-bit or float greys from black to white, any other image as it is.
+
+    12 bits are spread over 16; where white is zero, the greys are turned round.
+    """
+    if not isinstance(image, TiffImageFile) or image.mode not in ("I;16", "I;16B", "F"):
+        return image
+    narrow = image.tag_v2.get(Tag.BITS) == (12,)
+    negative = image.tag_v2.get(Tag.PHOTOMETRIC, 0) == 0
+    if not (narrow or negative):
+        return image
+    values = np.asarray(image)
+    if image.mode == "F":
+        return Image.fromarray(np.float32(1) - values)
+    grey = values.astype(np.uint16) << (4 if narrow else 0)
+    return Image.fromarray(~grey if negative else grey)

@@ -18,6 +18,7 @@ CODESTREAM = b"\xff\x0a"
 CONTAINER = b"\0\0\0\x0cJXL \r\n\x87\n"
 
 _ENOUGH = 48  #: bytes of codestream: more than everything up to the animation flag takes
+_MAX_BOXES = 250  #: before there is enough of the codestream; writers put in a handful
 _HOPED = 4096  #: what a `Need` asks for: boxes stand close together
 
 #: How far the distributions of a size reach: (offset, bits) by a selector of two bits.
@@ -76,7 +77,9 @@ def walk(pieces: Pieces) -> ImageInfo | Need | Failure:
 def _gathered(boxes: Boxes) -> bytes:
     """The first bytes of the codestream in a container."""
     codestream = b""
-    for box in boxes.walk_file(len(CONTAINER)):
+    for number, box in enumerate(boxes.walk_file(len(CONTAINER))):
+        if number >= _MAX_BOXES:
+            raise DamagedError(f"more than {_MAX_BOXES} boxes")
         if box.name not in (b"jxlc", b"jxlp"):
             continue
         skipped = 4 if box.name == b"jxlp" else 0  # a part begins with its number

@@ -11,6 +11,7 @@ or a window, no viewBox, or nonsense: no dimension.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
 from imaging.header.pieces import Need, Pieces
@@ -18,6 +19,7 @@ from imaging.header.pieces import Need, Pieces
 __all__ = ["walk"]
 
 _MAX_BYTES = 64 * 1024  #: up to the end of the root tag; editors write some kilobytes
+_MAX_STEPS = 1000  #: comments, quoted values and attributes looked at; editors write some dozens
 _HOPED = 512
 _LONGEST = 1 << 31  #: pixels; a longer side is nonsense
 
@@ -48,6 +50,10 @@ class _EndError(Exception):
     """The text ends before what was looked for."""
 
 
+class _TooMuchError(Exception):
+    """More pieces than a drawing has before its picture."""
+
+
 class _Unknown(float):
     """A length that only a font or a window could tell."""
 
@@ -58,12 +64,15 @@ def walk(pieces: Pieces) -> ImageInfo | Need | Failure | None:
     if not text.startswith("<", _past_space(text, 0)):
         return None
     inside = False
+    steps = iter(range(_MAX_STEPS))
     try:
-        root = _root(text)
+        root = _root(text, steps)
         if root is None:
             return None
         inside = True
-        tag = text[root : _tag_end(text, root)]
+        given = _attributes(text[root : _tag_end(text, root, steps)], steps)
+    except _TooMuchError:
+        return Failure(ErrorCode.CORRUPT_IMAGE, "SVG with too long a root tag") if inside else None
     except _EndError:
         if len(pieces.head) >= _MAX_BYTES:
             many = Failure(
@@ -74,9 +83,6 @@ def walk(pieces: Pieces) -> ImageInfo | Need | Failure | None:
             return Failure(ErrorCode.TRUNCATED_IMAGE, "its root tag has no end") if inside else None
         at = len(pieces.head)
         return pieces.need(at, 1, hoped=min(max(at, _HOPED - at), _MAX_BYTES - at))
-    given: dict[str, str] = {}
-    for found in _ATTRIBUTE.finditer(tag):
-        given.setdefault(found[1], found[2][1:-1])
     return ImageInfo("SVG", _dimension(given), None, 1, None, pieces.total)
 
 
@@ -89,17 +95,24 @@ def _text(data: bytes) -> str:
     return data.removeprefix(b"\xef\xbb\xbf").decode("latin-1")
 
 
-def _root(text: str) -> int | None:
+def _step(steps: Iterator[int]) -> None:
+    """Take one of the steps there are, which bounds the work: each costs much more than a byte."""
+    if next(steps, None) is None:
+        raise _TooMuchError
+
+
+def _root(text: str, steps: Iterator[int]) -> int | None:
     """Where the name of the root tag ends if it is an SVG's, else None."""
     pos = 0
     while True:
+        _step(steps)
         pos = _past_space(text, pos)
         if text.startswith("<?", pos):
             pos = _past(text, "?>", pos + 2)
         elif text.startswith("<!--", pos):
             pos = _past(text, "-->", pos + 4)
         elif text.startswith("<!DOCTYPE", pos):
-            pos = _past_doctype(text, pos + len("<!DOCTYPE"))
+            pos = _past_doctype(text, pos + len("<!DOCTYPE"), steps)
         elif any(mark.startswith(text[pos:]) for mark in ("<!DOCTYPE", "<!--")):
             raise _EndError
         else:
@@ -124,10 +137,11 @@ def _past(text: str, mark: str, pos: int) -> int:
     return found + len(mark)
 
 
-def _past_doctype(text: str, pos: int) -> int:
+def _past_doctype(text: str, pos: int, steps: Iterator[int]) -> int:
     """Step over a document type, with the entities it may declare."""
     pattern = _QUOTE_OR_SUBSET
     while found := pattern.search(text, pos):
+        _step(steps)
         pos = found.end()
         if found[0] == ">":
             return pos
@@ -140,12 +154,21 @@ def _past_doctype(text: str, pos: int) -> int:
     raise _EndError
 
 
-def _tag_end(text: str, pos: int) -> int:
+def _tag_end(text: str, pos: int, steps: Iterator[int]) -> int:
     while found := _QUOTE_OR_END.search(text, pos):
+        _step(steps)
         if found[0] == ">":
             return found.start()
         pos = _past(text, found[0], found.end())
     raise _EndError
+
+
+def _attributes(tag: str, steps: Iterator[int]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for found in _ATTRIBUTE.finditer(tag):
+        _step(steps)
+        given.setdefault(found[1], found[2][1:-1])
+    return given
 
 
 def _dimension(given: dict[str, str]) -> tuple[int, int] | None:

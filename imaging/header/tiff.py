@@ -28,6 +28,7 @@ _BIG_ENDIAN_BIG = b"MM\0+"
 MAGICS = (b"II*\0", b"MM\0*", b"II\0*", b"MM*\0", b"II+\0", _BIG_ENDIAN_BIG)
 
 _MAX_ENTRIES_COUNTED = 500_000  #: of all directories, to count pages
+_MAX_SAMPLE_FORMATS = 1024  #: Pillow takes any number of equal ones for one
 _SIDEWAYS = (5, 6, 7, 8)
 
 
@@ -40,7 +41,7 @@ def walk(pieces: Pieces) -> ImageInfo | Need | Failure:
     width, height = values.whole(Tag.WIDTH), values.whole(Tag.HEIGHT)
     turn = values.one(Tag.ORIENTATION)
     if values.missing:
-        return _asked(pieces, values, ImageInfo("TIFF", None, image_size=pieces.total))
+        return _asked(pieces, values, None)
     if width is None or height is None:
         if not page.whole:
             return Failure(ErrorCode.TRUNCATED_IMAGE, "it ends inside its directory")
@@ -114,7 +115,7 @@ def _mode(values: Values) -> str | None:
         values.one(Tag.SAMPLES, -1),
         values.some(Tag.BITS, (1,)),
         values.every(Tag.EXTRA_SAMPLES, ()),
-        values.every(Tag.SAMPLE_FORMAT, (1,)),
+        values.every(Tag.SAMPLE_FORMAT, (1,), most=_MAX_SAMPLE_FORMATS),
     )
     compression, photometric, planar, fill_order, samples, bits, extra, kind = told
     if compression is None or photometric is None or fill_order is None:
@@ -142,7 +143,7 @@ def _orientation(pieces: Pieces, page: Directory, turn: float | None) -> int | N
     return exif.orientation_in_xmp(found[1][begin : begin + packet.amount]) or 1
 
 
-def _asked(pieces: Pieces, values: Values, otherwise: ImageInfo) -> Need | Failure:
+def _asked(pieces: Pieces, values: Values, otherwise: ImageInfo | None) -> Need | Failure:
     """Ask for the values missing: for all at once where they stand close together."""
     values.missing.sort()
     begin, end = values.missing[0]

@@ -7,6 +7,7 @@ file ends the directory.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from enum import IntEnum
 from struct import Struct
 from typing import NamedTuple
@@ -100,6 +101,11 @@ class Directory(NamedTuple):
     following: int  #: offset of the next page's directory, 0 without
     whole: bool  #: False where the file ends before the directory or a value of it
     used: int  #: bytes of values that stand outside the directory
+    entries: bytes = b""  #: as they stand in the file, those that Pillow skips too
+
+    def listed(self) -> Iterator[int]:
+        """Every tag there is an entry of, readable or not, as often as it is there."""
+        return (entry[0] for entry in self.form.entry.iter_unpack(self.entries))
 
 
 class Values:
@@ -192,7 +198,8 @@ def read_directory(
     if present > MAX_ENTRIES:
         return Failure(ErrorCode.CORRUPT_IMAGE, f"TIFF with a directory of {count} entries")
     at = place - start
-    entries = form.entry.iter_unpack(data[at : at + present * form.entry.size])
+    listed = data[at : at + present * form.entry.size]
+    entries = form.entry.iter_unpack(listed)
     if bound is None:
         bound = pieces.total
     tags: dict[int, Entry] = {}
@@ -229,4 +236,4 @@ def read_directory(
         whole = False
     else:
         (following,) = form.word.unpack_from(data, end)
-    return Directory(form, tags, following, whole, used)
+    return Directory(form, tags, following, whole, used, listed)

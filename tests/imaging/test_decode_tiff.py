@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import tracemalloc
+import zlib
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from PIL import Image
 
 from imaging.decode import Decoded, decode
 from imaging.examine import Examined, examine
-from imaging.facts import ErrorCode, Failure
+from imaging.facts import ErrorCode, Failure, ImageInfo
+from imaging.header import inspect
 from imaging.options import Limits
 from tests.imaging.test_header_icons import PICTURES, icon
 from tests.samples import SAMPLES, XMP, encode, picture, png
@@ -156,6 +158,118 @@ def test_what_cannot_be_the_picture_is_refused(
         assert tracemalloc.get_traced_memory()[1] < 2_000_000
     finally:
         tracemalloc.stop()
+
+
+DEFLATED = 259, (SHORT, [8])
+LARGE_TILE = {322: (LONG, [30_000]), 323: (LONG, [30_000])}
+MANY_FORMATS = 339, (SHORT, [1] * 65)
+SMALL_TILE = {322: (SHORT, [16]), 323: (SHORT, [16])}
+
+
+def hidden(data: bytes, tag: int, *, kind: int | None = None, amount: int | None = None) -> bytes:
+    """A TIFF with the entry of a tag changed, so that Pillow skips it and libtiff may not."""
+    at = data.index(struct.pack("<HH", tag, LONG))
+    entry = bytearray(data[at : at + 12])
+    if kind is not None:
+        entry[2:4] = struct.pack("<H", kind)
+    if amount is not None:
+        entry[4:8] = struct.pack("<L", amount)
+    return data[:at] + bytes(entry) + data[at + 12 :]
+
+
+STRIP = zlib.compress(bytes(100))
+ONE_SAMPLE, UNREAD_COLUMN = struct.pack("<HHL", 277, SHORT, 1), struct.pack("<HHL", 322, 17, 1)
+TILED = tiff(plain(10, 10, more=dict([DEFLATED]) | LARGE_TILE), [STRIP])
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (tiff(plain(10, 10, more=dict([MANY_FORMATS])), [bytes(100)]), None),
+        (
+            tiff(plain(10, 10, more={**dict([MANY_FORMATS]), 278: (LONG, [1])}), [bytes(10)]),
+            ErrorCode.CORRUPT_IMAGE,
+        ),
+        (
+            tiff(plain(20, 20, more=dict([MANY_FORMATS]) | SMALL_TILE), [bytes(256)]),
+            ErrorCode.CORRUPT_IMAGE,
+        ),
+        (
+            tiff(plain(10, 10, more=dict([MANY_FORMATS, DEFLATED]) | LARGE_TILE), [STRIP]),
+            ErrorCode.TOO_MANY_PIXELS,
+        ),
+        (
+            tiff(plain(10, 10, more={339: (SHORT, [1] * 1025), 278: (LONG, [1])}), [bytes(10)]),
+            ErrorCode.UNSUPPORTED_FORMAT,
+        ),
+        (TILED, ErrorCode.TOO_MANY_PIXELS),
+        (
+            tiff(
+                plain(10, 10, more={**dict([DEFLATED]), **LARGE_TILE, 273: (LONG, [400])}), [STRIP]
+            ),
+            ErrorCode.CORRUPT_IMAGE,
+        ),
+        (
+            tiff(plain(10, 10, more={322: (LONG, [1000]), 323: (LONG, [900])}), [bytes(900_000)]),
+            None,
+        ),
+        (hidden(TILED, 322, kind=1), ErrorCode.CORRUPT_IMAGE),
+        (hidden(TILED, 322, kind=17), ErrorCode.CORRUPT_IMAGE),
+        (hidden(TILED, 323, amount=0), ErrorCode.CORRUPT_IMAGE),
+        (tiff(plain(10, 10, more=SMALL_TILE), [bytes(256)]), None),
+        (
+            tiff(plain(10, 10, more=SMALL_TILE), [bytes(256)]).replace(ONE_SAMPLE, UNREAD_COLUMN),
+            ErrorCode.CORRUPT_IMAGE,
+        ),
+    ],
+    ids=[
+        *("many formats", "many formats, few strips", "many formats, few tiles"),
+        *("many formats, large tile", "too many formats", "large tile", "strips and tiles"),
+        *("tile larger than the picture", "tile of bytes", "tile of an unread type"),
+        *("tile of no value", "small tile", "two tile widths"),
+    ],
+)
+def test_what_pillow_overlooks_is_not_let_by(data: bytes, expected: ErrorCode | None) -> None:
+    """Strips and tiles are judged by every tag that libtiff may go by, not by Pillow's alone."""
+    result = decode(data, limits=LIMITS)
+    assert (result.code if isinstance(result, Failure) else None) is expected
+
+
+def test_tile_of_much_more_than_the_picture_is_refused() -> None:
+    """Within the limit of pixels too."""
+    sides = {322: (LONG, [4096]), 323: (LONG, [4096])}
+    data = tiff(plain(10, 10, more=dict([DEFLATED]) | sides), [STRIP])
+    result = decode(data, limits=Limits())
+    assert isinstance(result, Failure)
+    assert (result.code, "tiles of" in result.message) == (ErrorCode.CORRUPT_IMAGE, True)
+
+
+def test_another_file_in_the_same_bytes_is_not_decoded() -> None:
+    """Pillow reads a big-endian BigTIFF as a small one: its directory is another."""
+    other = tiff(plain(100, 100), [bytes(10_000)], order=">")
+    data = tiff(plain(7, 7), [bytes(49)], order=">", big=True)
+    data = data.ljust(0x80000, b"\0") + other[8:]
+    with Image.open(io.BytesIO(data)) as image:
+        assert image.size == (100, 100)
+    result = inspect(data, total=len(data))
+    assert isinstance(result, ImageInfo)
+    assert (result.image_dimension, result.image_mode) == ((7, 7), None)
+    assert code(data) is ErrorCode.UNSUPPORTED_FORMAT
+
+
+@pytest.mark.parametrize("tiled", [False, True])
+def test_jpegs_inside_have_their_end(tiled: bool) -> None:
+    """Where a strip ends in its scan, libjpeg makes up grey; padding is no such end."""
+    whole = encode(picture("L", (32, 16)), "JPEG")
+    tags = plain(32, 32, more={259: (SHORT, [7]), 278: (LONG, [16])})
+    if tiled:
+        tags |= {322: (SHORT, [32]), 323: (SHORT, [16])}
+    for padding in (b"", b"\0", bytes(500), b"\x17"):
+        assert pixels(tiff(tags, [whole + padding, whole])).shape == (32, 32, 3)
+    for cut in (len(whole) // 2, len(whole) - 20, len(whole) - 1):
+        assert code(tiff(tags, [whole, whole[:cut], whole])) is ErrorCode.TRUNCATED_IMAGE
+        assert code(tiff(tags, [whole[:cut], whole])) is ErrorCode.TRUNCATED_IMAGE
+    assert pixels(tiff(tags, [whole, whole, b"no strip of the picture"])).shape == (32, 32, 3)
 
 
 def test_first_page_is_decoded_and_all_are_counted() -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
-from imaging.header import inspect
+from imaging.header import Need, inspect
 from tests.imaging.serving import agreeing, served
 from tests.imaging.test_header_agreement import told_by_pillow
 from tests.samples import SAMPLES, bmp_header, encode, picture, png
@@ -178,3 +178,65 @@ def test_icon_of_the_samples_needs_few_bytes() -> None:
     info = served(data, 256)
     assert isinstance(info, ImageInfo)
     assert agreeing(info, told(data))
+
+
+def apple_like(
+    contents: tuple[bytes, ...], blocks: tuple[bytes, ...], *, more: bytes = b""
+) -> bytes:
+    """An ICNS of large blocks behind a table of contents that may lie."""
+    table = b"".join(struct.pack(">4sI", name, 60_008) for name in contents)
+    body = struct.pack(">4sI", b"TOC ", 8 + len(table)) + table
+    body += b"".join(struct.pack(">4sI60000x", name, 60_008) for name in blocks) + more
+    return struct.pack(">4sI", b"icns", 8 + len(body)) + body
+
+
+APPLE = (b"ic12", b"ic07", b"ic13", b"ic08", b"ic04", b"ic14", b"ic09", b"ic05", b"ic11")
+
+
+def rounds(data: bytes) -> tuple[int, ImageInfo | Failure]:
+    """How many ranges behind the first one tell the facts, and the facts."""
+    more: list[tuple[int, bytes]] = []
+    while isinstance(answer := inspect(data[:16_384], total=len(data), more=more), Need):
+        more.append((answer.offset, data[answer.offset : answer.offset + 16_384]))
+    return len(more), answer
+
+
+@pytest.mark.parametrize("more", [b"", struct.pack(">4sI292x", b"info", 300)])
+def test_table_of_contents_saves_ranges(more: bytes) -> None:
+    """One range sees that the largest picture is there, another what follows behind."""
+    data = apple_like(APPLE, APPLE, more=more)
+    asked, answer = rounds(data)
+    assert asked == 1 + bool(more)
+    assert answer == told(data) == told_by_pillow(data)
+    assert told(data).image_dimension == (512, 512)
+
+
+LARGEST = (*APPLE[:6], b"ic10", *APPLE[7:])
+
+
+@pytest.mark.parametrize(
+    ("contents", "blocks"),
+    [
+        ((b"ic10", *APPLE[1:]), APPLE),
+        ((b"icp4", *APPLE[1:5]), (b"ic09", *APPLE[1:5])),
+        ((*LARGEST[:6], b"ic08", *LARGEST[7:]), LARGEST),
+        ((*LARGEST[:6], b"ic??", *LARGEST[7:]), LARGEST),
+        ((*LARGEST[:6], b"ic14", b"ic09"), LARGEST),
+        ((*LARGEST, b"icp4"), LARGEST),
+        ((b"ic11", *LARGEST[1:8], b"ic12"), LARGEST),
+        ((*APPLE[:8], b"ic10"), APPLE),
+        ((*APPLE[:6], b"ic11", b"ic05", b"ic09"), APPLE),
+    ],
+    ids=[
+        *("larger at once", "smaller at once", "one twice", "unknown", "fewer", "more"),
+        *("swapped", "larger", "largest elsewhere"),
+    ],
+)
+def test_table_of_contents_that_lies_is_no_fact(
+    contents: tuple[bytes, ...], blocks: tuple[bytes, ...]
+) -> None:
+    """The blocks count, where one read is another than told, or the table cannot be true."""
+    data = apple_like(contents, blocks)
+    assert told(data) == told_by_pillow(data)
+    assert rounds(data)[1] == told(data)
+    assert served(data, 16_384) == told(data)

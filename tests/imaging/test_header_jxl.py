@@ -145,6 +145,17 @@ def test_cut_and_empty_files() -> None:
     assert isinstance(inspect(stream[:4]), Need)
 
 
+@pytest.mark.parametrize("name", [b"jxlp", b"free"])
+def test_crumbs_of_boxes_are_not_all_looked_at(name: bytes) -> None:
+    """The event loop waits for it; writers put a handful of boxes before the picture."""
+    few, many = (CONTAINER + box(name, bytes(4)) * count for count in (200, 300))
+    stream = box(b"jxlc", codestream(*size(6, 4), *PLAIN))
+    assert told(few + stream).image_dimension == (6, 4)
+    answer = inspect(many + stream, total=len(many + stream))
+    assert isinstance(answer, Failure)
+    assert answer.code is ErrorCode.CORRUPT_IMAGE
+
+
 def test_pixels_are_not_decoded() -> None:
     """Header facts only."""
     answer = decode(codestream(*size(5, 5), *PLAIN), limits=Limits())

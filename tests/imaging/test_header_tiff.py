@@ -116,6 +116,17 @@ def test_tail_directory_takes_one_more_range() -> None:
     assert inspect(data[:16384], total=len(data), more=more) == told(data)
 
 
+def test_sides_beyond_the_reader_are_not_left_out() -> None:
+    """A TIFF whose sides are not told may be damaged: a Need for them tells nothing without."""
+    sides = {256: (LONG8, [0]), 257: (LONG8, [29])}
+    data = tiff(plain(1, 1, more=sides), GREY, tail=True, values_first=True)
+    start = data.rindex(struct.pack("<HHL", 256, LONG8, 1)) - 2
+    need = inspect(data[:16], total=len(data), more=[(start, data[start:])])
+    assert isinstance(need, Need)
+    assert need.otherwise is None
+    assert code(data) is ErrorCode.CORRUPT_IMAGE
+
+
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_dimension_is_upright_as_pillow_has_it(turn: int) -> None:
     """Unlike other formats: Pillow turns a TIFF while it opens it."""
