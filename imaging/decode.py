@@ -13,7 +13,7 @@ from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
 
-from imaging import heif_opener, tiff
+from imaging import heif_opener, tiff_parts
 from imaging.facts import DECODED_FORMATS, ErrorCode, Failure, ImageInfo
 from imaging.header import Need, heif, ico, inspect
 from imaging.header.jpeg import count_scans
@@ -23,6 +23,7 @@ from imaging.rgb import WHITE, Colour, to_rgb
 __all__ = ["Decoded", "decode"]
 
 _ORIENTATION = 0x0112
+_LIMIT = "security limit"  #: of libheif, which calls that a lack of memory too
 _NO_MEMORY = ("out of memory", "memory allocation error")  #: as libavif and libheif put it
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -81,21 +82,25 @@ def _refused(data: bytes, info: ImageInfo, limits: Limits) -> Failure | None:
         return too_many
     if _plugin(info) == "JPEG" and count_scans(data, limits.max_scans) > limits.max_scans:
         return Failure(ErrorCode.TOO_MANY_SCANS, f"more than {limits.max_scans} scans")
-    if info.image_format == "TIFF" and info.image_mode is not None:
-        return tiff.refusal(data, limits)
-    if info.image_format == "HEIF":
-        return _refused_heif(data, limits)
+    if info.image_format == "TIFF":
+        return tiff_parts.refusal(data, info.image_mode, limits)
+    if info.image_format in ("AVIF", "HEIF"):
+        return _refused_heif(data, info, limits)
     return None
 
 
-def _refused_heif(data: bytes, limits: Limits) -> Failure | None:
-    """What libheif would not refuse: more pixels than it hands out, tiles that are not there."""
-    if not heif_opener.REGISTERED:
+def _refused_heif(data: bytes, info: ImageInfo, limits: Limits) -> Failure | None:
+    """What its decoder would not refuse: more pixels than it hands out, missing tiles of HEIF."""
+    if info.image_format == "HEIF" and not heif_opener.REGISTERED:
         return Failure(ErrorCode.UNSUPPORTED_FORMAT, 'HEIF is decoded with the extra "heif" only')
-    coded = heif.coded_dimension(data)
-    if coded and (too_many := _too_many_pixels(coded, limits)):
-        return too_many
-    if heif.is_cut(data):
+    try:
+        coded = heif.coded_dimensions(data)
+    except heif.DamagedError as damage:
+        return Failure(ErrorCode.CORRUPT_IMAGE, f"{info.image_format} with {damage}")
+    for size in coded:
+        if too_many := _too_many_pixels(size, limits):
+            return too_many
+    if info.image_format == "HEIF" and heif.is_cut(data):
         return Failure(ErrorCode.TRUNCATED_IMAGE, "the picture data end too early")
     return None
 
@@ -111,7 +116,7 @@ def _decoded(
         image.load()
         has_icc = bool(image.info.get("icc_profile"))
         orientation = info.orientation or _orientation(image)
-        upright = to_rgb(tiff.levelled(image), matte=matte)
+        upright = to_rgb(image, matte=matte)
         if orientation in _UPRIGHT and info.image_format not in _TURNED_BY_PILLOW:
             upright = upright.transpose(_UPRIGHT[orientation])
         return Decoded(upright, info._replace(orientation=orientation), has_icc)
@@ -152,6 +157,9 @@ def _judged(error: Exception, data: bytes, info: ImageInfo) -> Failure:
     """Map whatever Pillow raised to one of our codes."""
     text = str(error).split("\n", 1)[0][:200]
     lower = text.lower()
+    if _LIMIT in lower:
+        large = "image size" in lower
+        return Failure(ErrorCode.TOO_MANY_PIXELS if large else ErrorCode.CORRUPT_IMAGE, text)
     if isinstance(error, MemoryError) or any(words in lower for words in _NO_MEMORY):
         # What a child that hit its memory limit is reported as, when it survives to say so.
         return Failure(ErrorCode.WORKER_DIED, "not enough memory to decode it")
@@ -169,7 +177,7 @@ def _judged(error: Exception, data: bytes, info: ImageInfo) -> Failure:
 def _cut(data: bytes, info: ImageInfo) -> bool:
     """Whether a file, of a decoder that does not always say so, is shorter than it tells."""
     if info.image_format == "TIFF":
-        return tiff.is_cut(data)
+        return tiff_parts.is_cut(data)
     if info.image_format == "ICO":
         return ico.is_cut(data)
     if info.image_format == "AVIF":

@@ -10,12 +10,13 @@ orientation counts in neither: MIAF has readers ignore it.
 from __future__ import annotations
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
+from imaging.header import heif_coded
 from imaging.header.boxes import Boxes, DamagedError, MissingError
 from imaging.header.heif_file import AVIF_BRANDS, HeifFile
-from imaging.header.heif_items import extents
+from imaging.header.heif_places import extents
 from imaging.header.pieces import Need, Pieces
 
-__all__ = ["accepts", "coded_dimension", "count_frames", "is_cut", "walk"]
+__all__ = ["DamagedError", "accepts", "coded_dimensions", "count_frames", "is_cut", "walk"]
 
 _BRANDS = (
     *AVIF_BRANDS,
@@ -58,10 +59,13 @@ def count_frames(data: bytes, limit: int) -> int | None:
     return None if frames is None or frames > limit else frames
 
 
-def coded_dimension(data: bytes) -> tuple[int, int] | None:
-    """The size a decoder decodes of a whole file, before any cutting; None where it is not told."""
+def coded_dimensions(data: bytes) -> list[tuple[int, int]]:
+    """The sizes that a decoder makes room for of a whole file, before any cutting or scaling.
+
+    Empty where none is told. Raises `DamagedError` for data laid out as no encoder does.
+    """
     file = _read_whole(data)
-    return file.stored if file else None
+    return heif_coded.coded_dimensions(file, data) if file else []
 
 
 def is_cut(data: bytes) -> bool:
@@ -73,7 +77,7 @@ def is_cut(data: bytes) -> bool:
         if file.track:  # where its frames stand is a long table: the box around them will do
             ends = [box.end for box in Boxes(Pieces(data, len(data))).walk_file()]
             return any(end is not None and end > len(data) for end in ends)
-        return any(at + length > len(data) for _, at, length in extents(file.boxes, file.items))
+        return any(at + length > len(data) for _, at, length in extents(file.items))
     except (MissingError, DamagedError):
         return True
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from imaging.header import exif
+from functools import cached_property
+
+from imaging.header import exif, heif_turns
 from imaging.header.boxes import Boxes, DamagedError, MissingError
-from imaging.header.heif_items import Items, extents, read_items
-from imaging.header.heif_tracks import Track, read_tracks
+from imaging.header.heif_alpha import Alphas, UncertainError, is_alpha
+from imaging.header.heif_items import Items, read_items
+from imaging.header.heif_places import places
+from imaging.header.heif_tracks import CODINGS, Track, read_tracks
 from imaging.header.pieces import Pieces
 
 __all__ = ["AVIF_BRANDS", "HeifFile"]
@@ -19,29 +23,20 @@ _PICTURES = (
     *(b"grid", b"iden", b"iovl", b"tili"),
 )
 _KNOWN = (*_PICTURES, b"Exif", b"mime", b"uri ", b"tmap", b"hvt1", b"lhv1", b"rgan")
+_LESSER = (b"thmb", b"auxl")  #: what refers so to another is no picture of its own
 _CODED = (b"av01", b"hvc1", b"grid")
-_ALPHA = (
-    b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha\0",
-    b"urn:mpeg:hevc:2015:auxid:1\0",
-    b"urn:mpeg:avc:2015:auxid:1\0",
-)
-#: Orientation by (quarter turns anticlockwise, axis mirrored in first or None).
-_TURNS: dict[tuple[int, int | None], int] = {
-    (turns, axis): told
-    for axis, by_turns in ((None, (1, 8, 3, 6)), (0, (4, 5, 2, 7)), (1, (2, 7, 4, 5)))
-    for turns, told in enumerate(by_turns)
-}
 
 
 class HeifFile:
-    """One file: its items and, where they count, the track of its pictures."""
+    """One file: its items and, where they count, the track of its pictures. `read` comes first."""
 
     def __init__(self, pieces: Pieces) -> None:
         self.boxes = Boxes(pieces)
         self.items = Items()
         self.brands: list[bytes] = []
         self.track: Track | None = None
-        self._tracks: list[Track] = []
+        self.tracks: list[Track] = []
+        self._alphas = Alphas(self.items)
 
     def read(self) -> None:
         """Read as much as tells of the picture. Raises `MissingError` and `DamagedError`."""
@@ -59,24 +54,24 @@ class HeifFile:
                 if not by_tracks:
                     break
             elif box.name == b"moov":
-                self._tracks = read_tracks(self.boxes, box)
+                self.tracks = read_tracks(self.boxes, box)
                 if by_tracks:
                     break
         if by_tracks or self.items.primary is None:
-            self.track = next((track for track in self._tracks if _is_picture(track)), None)
+            self.track = next((track for track in self.tracks if _is_picture(track)), None)
 
     @property
     def primary(self) -> int | None:
         """The primary item."""
         return self.items.primary
 
-    @property
+    @cached_property
     def coded(self) -> int:
         """The item whose coding is the picture's: the first tile of a grid, or the primary."""
         primary = self.primary or 0
         return next(iter(self.items.inputs(primary)), primary)
 
-    @property
+    @cached_property
     def is_avif(self) -> bool:
         """Whether it is for libavif to read: by its brands, and no other coding stands inside."""
         if not any(brand in AVIF_BRANDS for brand in self.brands):
@@ -85,6 +80,19 @@ class HeifFile:
             return self.track.coding == b"av01"
         info = self.items.infos.get(self.coded)
         return info is None or info.kind == b"av01"
+
+    @cached_property
+    def settled(self) -> bool:
+        """Whether a decoder must take the primary item: libheif takes another for an odd one."""
+        items, primary = self.items, self.primary or 0
+        info, parts = items.infos.get(primary), items.inputs(primary)
+        if info is None or info.kind not in _PICTURES or not items.sound(primary):
+            return False
+        if any(source == primary and name in _LESSER for name, source, _ in items.references):
+            return False
+        if info.kind != b"grid":
+            return True
+        return bool(parts) and items.infos.keys() >= set(parts) and primary in self._places
 
     @property
     def stored(self) -> tuple[int, int] | None:
@@ -102,29 +110,17 @@ class HeifFile:
         size = self.stored
         if size is None or self.is_avif or self.track:
             return size
-        for name, value in self.items.of(self.primary or 0):
-            if name == b"irot" and value[:1] and value[0] & 1:
-                size = size[1], size[0]
-            elif name == b"clap" and len(value) >= 16:
-                wide, wide_parts, high, high_parts = (
-                    int.from_bytes(value[at : at + 4]) for at in range(0, 16, 4)
-                )
-                if not (wide_parts and high_parts):
-                    return None
-                size = _rounded(wide, wide_parts), _rounded(high, high_parts)
-        return size
+        return heif_turns.shown(size, self.items.of(self.primary or 0)) if self.settled else None
 
     @property
     def orientation(self) -> int | None:
         """The turn that is left to do."""
         if not self.is_avif:
             return 1
-        if self.track:
-            properties = dict(reversed(self.track.properties))
-        else:
-            properties = dict(reversed(self.items.of(self.primary or 0)))
-        turn, axis = properties.get(b"irot"), properties.get(b"imir")
-        told = _TURNS[turn[0] & 3 if turn else 0, axis[0] & 1 if axis else None]
+        if self.items.damaged and not self.track:
+            return None
+        source = self.track.properties if self.track else self.items.of(self.primary or 0)
+        told = heif_turns.orientation(source)
         if told > 1:
             return told
         if self.track:
@@ -136,17 +132,18 @@ class HeifFile:
         described = self.items.pointing_at(self.primary or 0, b"cdsc")
         infos = {item: info for item in described if (info := self.items.infos.get(item))}
         packets = [item for item, info in infos.items() if info.xmp]
+        blocks = [item for item, info in infos.items() if info.kind == b"Exif"]
         if not packets:
             return 1
+        if len(packets) > 1 or len(blocks) > 1:
+            return None
         try:
-            places = {item: (at, size) for item, at, size in extents(self.boxes, self.items)}
-            for item, info in infos.items():
-                if info.kind == b"Exif":
-                    block = self.boxes.read(*places[item])[4:].removeprefix(b"Exif\0\0")
-                    if exif.find_tag(block, 0, len(block), exif.ORIENTATION):
-                        return 1
-            return exif.orientation_in_xmp(self.boxes.read(*places[packets[0]])) or 1
-        except (MissingError, DamagedError, KeyError, exif.NotPresentError):
+            for item in blocks:
+                block = self.boxes.read(*self._places[item])[4:].removeprefix(b"Exif\0\0")
+                if exif.find_tag(block, 0, len(block), exif.ORIENTATION):
+                    return 1
+            return exif.orientation_in_xmp(self.boxes.read(*self._places[packets[0]])) or 1
+        except (MissingError, KeyError, exif.NotPresentError):
             return None
 
     @property
@@ -154,17 +151,21 @@ class HeifFile:
         """Pillow's mode; None where it depends on what is not read here."""
         if self.items.damaged:
             return None
-        if self.is_avif:
-            return self._avif_mode()
-        if self.track or self.primary is None:
+        try:
+            return self._avif_mode() if self.is_avif else self._heif_mode()
+        except UncertainError:
+            return None
+
+    def _heif_mode(self) -> str | None:
+        if self.track or self.primary is None or not self.settled:
             return None
         coding = self.items.first(self.coded, b"hvcC")
         info = self.items.infos.get(self.coded)
         if coding is None or len(coding) < 18 or info is None or info.kind != b"hvc1":
             return None
-        if self.coded != self.primary and self._alpha_of(self.coded) is not None:
+        if self.coded != self.primary and self._alphas.of(self.coded) is not None:
             return None
-        alpha = self._alpha_of(self.primary)
+        alpha = self._alphas.of(self.primary)
         if alpha is None:
             if coding[16] & 3:
                 return "RGB"
@@ -176,36 +177,32 @@ class HeifFile:
     def _avif_mode(self) -> str | None:
         if self.track:
             coding = next((value for name, value in self.track.properties if name == b"av1C"), None)
-            alpha = any(
-                _is_picture(track, auxiliary_to=self.track.number)
-                and any(name == b"auxi" and _is_alpha(value) for name, value in track.properties)
-                for track in self._tracks
-            )
+            number = self.track.number
+            others = [track for track in self.tracks if _is_picture(track, auxiliary_to=number)]
+            for track in others:
+                if not any(name == b"auxi" and is_alpha(value) for name, value in track.properties):
+                    raise UncertainError  # libavif has no look at its name
+            alpha = bool(others)
         else:
             coding = self.items.first(self.coded, b"av1C")
-            alphas = [self._alpha_of(self.primary or 0)]
-            if alphas == [None]:  # of a grid each tile may have its own
-                alphas = [self._alpha_of(tile) for tile in self.items.inputs(self.primary or 0)]
+            alphas = {self._alphas.of(self.primary or 0)}
+            if alphas == {None}:  # of a grid each tile may have its own
+                alphas = {self._alphas.of(tile) for tile in self.items.inputs(self.primary or 0)}
             alpha = bool(alphas) and None not in alphas
-            if alpha and not (all(map(self._decodable, alphas)) and self._located(alphas)):
+            filled = {item for item, (_, size) in self._places.items() if size} if alpha else set()
+            if alpha and not (all(map(self._decodable, alphas)) and alphas <= filled):
                 return None
         if coding is None or len(coding) < 4:
             return None
         return "RGBA" if alpha else "L" if coding[2] & 0x10 else "RGB"
 
-    def _alpha_of(self, item: int) -> int | None:
-        """The item that is the transparency of another."""
-        for other in self.items.pointing_at(item, b"auxl"):
-            if _is_alpha(self.items.first(other, b"auxC") or b""):
-                return other
-        return None
-
-    def _located(self, wanted: list[int | None]) -> bool:
-        """Whether data of items are known to be somewhere."""
+    @cached_property
+    def _places(self) -> dict[int, tuple[int, int]]:
+        """Where data of items stand; empty if nobody knows."""
         try:
-            return {item for item, _, _ in extents(self.boxes, self.items)}.issuperset(wanted)
-        except (MissingError, DamagedError):
-            return False
+            return places(self.items)
+        except DamagedError:
+            return {}
 
     def _decodable(self, item: int | None) -> bool:
         if item is None:
@@ -227,9 +224,13 @@ class HeifFile:
         if self.is_avif:
             return 1
         infos = self.items.infos.items()
-        if self.items.damaged or any(info.kind not in _KNOWN for _, info in infos):
+        if (
+            self.items.damaged
+            or not self.settled
+            or any(info.kind not in _KNOWN for _, info in infos)
+        ):
             return None
-        lesser = {source for name, source, _ in self.items.references if name in (b"thmb", b"auxl")}
+        lesser = {source for name, source, _ in self.items.references if name in _LESSER}
         pictures = [
             item
             for item, info in infos
@@ -245,14 +246,5 @@ def _is_picture(track: Track, *, auxiliary_to: int = 0) -> bool:
         track.number
         and track.chunks
         and track.auxiliary_to == auxiliary_to
-        and track.coding in (b"av01", b"hvc1")
+        and track.coding in CODINGS
     )
-
-
-def _is_alpha(kind: bytes) -> bool:
-    """Whether an `auxC` or `auxi` property is that of transparency."""
-    return (kind[4:] + b"\0").startswith(_ALPHA)
-
-
-def _rounded(value: int, parts: int) -> int:
-    return (2 * value + parts) // (2 * parts)

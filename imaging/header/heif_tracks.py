@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from struct import Struct
 
 from imaging.header.boxes import Box, Boxes
 
-__all__ = ["Track", "read_tracks"]
+__all__ = ["CODINGS", "Track", "read_tracks"]
 
+CODINGS = (b"av01", b"hvc1")  #: of tracks that are read
 _MAX_TRACKS = 100
 _MAX_RUNS = 10_000  #: entries of the table that tells how many frames a chunk holds
 _ENOUGH_OF_PROPERTY = 64
 _SAMPLE_ENTRY = 78  #: bytes of a picture's sample entry before its boxes
+_RUN = Struct(">II4x")
 _INSIDE = {b"trak": b"mdia", b"mdia": b"minf", b"minf": b"stbl"}  #: holder → what it holds
 
 
@@ -30,18 +33,19 @@ class Track:
     properties: list[tuple[bytes, bytes]] = field(default_factory=list)  #: name, first bytes
     auxiliary_to: int = 0
     chunks: int = 0
-    runs: list[tuple[int, int]] = field(
-        default_factory=list
-    )  #: from which chunk on, frames in each
+    first_chunk: int = 0  #: where it stands in the file
+    first_size: int = 0  #: bytes of the first frame, 0 if not told
+    runs: bytes = b""  #: of 12 bytes each: from which chunk on, frames in each
     metadata: bool = False
 
     @property
     def frames(self) -> int:
         """How many frames its chunks hold."""
         end = self.chunks + 1
+        runs = [*_RUN.iter_unpack(self.runs), (end, 0)]
         return sum(
             max(min(after, end) - max(first, 1), 0) * frames
-            for (first, frames), (after, _) in pairwise([*self.runs, (end, 0)])
+            for (first, frames), (after, _) in pairwise(runs)
         )
 
 
@@ -77,7 +81,12 @@ def _read(boxes: Boxes, holder: Box, track: Track) -> None:
         elif box.name == b"stsd":
             _read_coding(boxes, box, track)
         elif box.name in (b"stco", b"co64"):
-            track.chunks = int.from_bytes(boxes.start_of(box, 8)[4:])
+            data = boxes.start_of(box, 16 if box.name == b"co64" else 12)
+            track.chunks = int.from_bytes(data[4:8])
+            track.first_chunk = int.from_bytes(data[8:])
+        elif box.name == b"stsz":
+            data = boxes.start_of(box, 16)  # of all frames, or where that is 0 of the first
+            track.first_size = int.from_bytes(data[4:8]) or int.from_bytes(data[12:])
         elif box.name == b"stsc":
             track.runs = _runs(boxes, box)
 
@@ -85,15 +94,14 @@ def _read(boxes: Boxes, holder: Box, track: Track) -> None:
 def _read_coding(boxes: Boxes, stsd: Box, track: Track) -> None:
     for entry in boxes.walk(stsd.start + 8, stsd.end):
         track.coding = entry.name
+        if entry.name not in CODINGS:
+            return
         for box in boxes.walk(entry.start + _SAMPLE_ENTRY, entry.end):
             track.properties.append((box.name, boxes.start_of(box, _ENOUGH_OF_PROPERTY)))
         return
 
 
-def _runs(boxes: Boxes, stsc: Box) -> list[tuple[int, int]]:
+def _runs(boxes: Boxes, stsc: Box) -> bytes:
     count = min(int.from_bytes(boxes.start_of(stsc, 8)[4:]), _MAX_RUNS)
-    body = boxes.start_of(stsc, 8 + 12 * count)[8:]
-    return [
-        (int.from_bytes(body[at : at + 4]), int.from_bytes(body[at + 4 : at + 8]))
-        for at in range(0, len(body) - 11, 12)
-    ]
+    body = boxes.start_of(stsc, 8 + _RUN.size * count)[8:]
+    return body[: len(body) // _RUN.size * _RUN.size]

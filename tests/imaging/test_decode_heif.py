@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import io
+import struct
 import subprocess
 import sys
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pillow_heif
 import pytest
+from PIL import Image
 
 from imaging import heif_opener
 from imaging.decode import Decoded, decode
-from imaging.facts import ErrorCode, Failure
+from imaging.facts import ErrorCode, Failure, ImageInfo
 from imaging.header import inspect
 from imaging.options import Limits
 from tests.samples import SAMPLES
@@ -118,3 +122,73 @@ def test_limits_of_libheif_stay_on() -> None:
     """It bounds what a header may ask it to allocate."""
     assert pillow_heif.options.DISABLE_SECURITY_LIMITS is False
     assert pillow_heif.options.THUMBNAILS is False
+
+
+def encoded(image: Image.Image, name: str, **saved: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, name, **saved)
+    return stream.getvalue()
+
+
+def small_by_its_container(**saved: Any) -> bytes:
+    """An AVIF of 1,200×1,000 pixels whose container says 64×64."""
+    mode = str(saved.pop("mode", "RGB"))
+    data = encoded(Image.new(mode, (1200, 1000)), "AVIF", **saved)
+    size = struct.pack(">II", 1200, 1000)
+    fixed = struct.pack(">II", 1200 << 16, 1000 << 16)
+    assert size in data
+    return data.replace(size, struct.pack(">II", 64, 64)).replace(fixed, bytes((0, 64, 0, 0) * 2))
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [{}, {"save_all": True, "append_images": [Image.new("RGB", (1200, 1000), "red")]}],
+    ids=["picture", "sequence"],
+)
+def test_avif_larger_than_its_container_says_is_refused(saved: dict[str, Any]) -> None:
+    """libavif would decode it all and scale it down."""
+    data = small_by_its_container(**saved)
+    info = inspect(data, total=len(data))
+    assert isinstance(info, ImageInfo)
+    assert info.image_dimension == (64, 64)
+    assert failure(data).code is ErrorCode.TOO_MANY_PIXELS
+    assert isinstance(decode(data, limits=Limits(max_pixels=1_200_000)), Decoded)
+
+
+def test_avif_whose_transparency_is_larger_is_refused() -> None:
+    """It is decoded too."""
+    data = encoded(Image.new("RGBA", (64, 64)), "AVIF")
+    large = encoded(Image.new("L", (1200, 1000)), "AVIF")
+    picture = large[large.index(b"mdat") + 4 :]
+    at = data.index(b"iloc") + 12
+    for item in range(2):  # of each: number, kind, count, place, length
+        places = list(struct.unpack_from(">HHHII", data, at + 14 * item))
+        if places[0] == 2:
+            places[3:] = len(data) + 8, len(picture)
+            data = (
+                data[: at + 14 * item]
+                + struct.pack(">HHHII", *places)
+                + data[at + 14 * item + 14 :]
+            )
+    data += struct.pack(">I4s", 8 + len(picture), b"mdat") + picture
+    assert failure(data).code is ErrorCode.TOO_MANY_PIXELS
+
+
+def test_heif_of_an_odd_primary_item_is_judged_by_every_size_told() -> None:
+    """libheif takes another item then."""
+    data = bytearray(SAMPLES["heif-RGB"])
+    at = data.index(b"pitm") + 8
+    data[at : at + 2] = b"\0\x63"
+    result = decode(bytes(data), limits=LIMITS)
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", 1200, 1000)
+    assert failure(bytes(data)).code is ErrorCode.TOO_MANY_PIXELS
+    assert not isinstance(result, Failure) or result.code is not ErrorCode.TOO_MANY_PIXELS
+
+
+def test_limit_of_libheif_is_no_lack_of_memory() -> None:
+    """It says so, but nothing died."""
+    data = bytearray(SAMPLES["heif-RGB"])
+    at = data.index(b"ispe") + 8
+    data[at : at + 8] = struct.pack(">II", 60_000, 60_000)
+    assert failure(bytes(data), Limits(max_pixels=10**10)).code is ErrorCode.TOO_MANY_PIXELS
