@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["Connections"]
+__all__ = ["AFRESH", "Connections"]
+
+#: Whether the question about to be asked wants a connection of its own, none that was kept.
+AFRESH: ContextVar[bool] = ContextVar("afresh", default=False)
 
 
 class Connections(TCPConnector):
@@ -40,6 +44,8 @@ class Connections(TCPConnector):
         return len(self._idle)
 
     async def _get(self, key: ConnectionKey, traces: list[Trace]) -> Connection | None:
+        if AFRESH.get():
+            return None
         connection = await super()._get(key, traces)
         if connection is not None and connection.protocol is not None:
             self._idle.pop(connection.protocol, None)

@@ -14,6 +14,7 @@ from aiohttp import ClientSession
 from imaging.facts import ErrorCode, Failure
 from workers.fetch.asking import Asking
 from workers.fetch.bodies import Bodies
+from workers.fetch.connections import AFRESH
 from workers.fetch.deadlines import TOO_SLOW, Deadlines, Watched
 from workers.fetch.failures import NO_CONNECTION, failure_of
 from workers.fetch.heads import Heads
@@ -69,6 +70,8 @@ class Downloads:
         watched = Watched(
             self._deadlines, ticket.lane.under_way[ticket], ticket.deadline, ticket.granted
         )
+        # A host that hangs up on kept connections would hang up on each of them in turn.
+        kept = AFRESH.set(fetch.attempts > 1 and _no_connection(ticket.last))
         try:
             with watched:
                 outcome = await work(ticket, watched)
@@ -81,6 +84,8 @@ class Downloads:
         else:
             if not isinstance(outcome, Failure):
                 return Verdict(outcome)
+        finally:
+            AFRESH.reset(kept)
         now = asyncio.get_running_loop().time()
         # A host is not silent that answered something, or that a client gave less than its time.
         silent = (
@@ -98,3 +103,7 @@ class Downloads:
         if late or outcome.message == TOO_SLOW:
             wait = None
         return Verdict(outcome, wait, silent)
+
+
+def _no_connection(outcome: Outcome) -> bool:
+    return isinstance(outcome, Failure) and outcome.code is ErrorCode.CONNECT

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -197,3 +197,29 @@ def test_a_server_raises_its_limit_to_what_it_may_have() -> None:
         check=True,
     )
     assert done.stdout.split() == [str(hard), str(hard)]
+
+
+async def test_a_host_that_hangs_up_on_kept_connections(settings_of: SettingsOf) -> None:
+    """It would do so on each of them in turn: the next attempt dials."""
+    many = 12
+    together = asyncio.Barrier(many)
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        if together.n_waiting or not answered:
+            await together.wait()
+        writer.write(OK)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    answered: list[bool] = []
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with server, fetching(settings_of(retries=2)) as fetch:
+        for outcome in await fetch(*[f"{url}{n}" for n in range(many)]):
+            info(outcome)
+        answered.append(True)
+        [(outcome, how)] = await fetch.answers(url)
+        info(outcome)
+        assert how.attempts == 2

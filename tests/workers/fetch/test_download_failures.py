@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -236,7 +237,7 @@ async def test_name_that_is_not_there(settings: WorkSettings) -> None:
 
 async def test_name_that_cannot_be_told_now(settings: WorkSettings) -> None:
     """`dns_temporary` may be asked again later; not by us, not now."""
-    error = OSError(11, "Try again")
+    error = socket.gaierror(socket.EAI_AGAIN, "Try again")
     names = resolving({"slow.example": error})
     async with fetching(settings, resolver=names) as fetch:
         answers = await fetch.answers(*["http://slow.example/"] * 3)
