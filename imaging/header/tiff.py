@@ -39,13 +39,13 @@ def walk(pieces: Pieces) -> ImageInfo | Need | Failure:
         return page
     values = Values(pieces, page)
     width, height = values.whole(Tag.WIDTH), values.whole(Tag.HEIGHT)
-    turn = values.one(Tag.ORIENTATION)
-    if values.missing:
-        return _asked(pieces, values, None)
-    if width is None or height is None:
+    if not values.missing and (width is None or height is None):
         if not page.whole:
             return Failure(ErrorCode.TRUNCATED_IMAGE, "it ends inside its directory")
         return Failure(ErrorCode.CORRUPT_IMAGE, "TIFF without a width and a height")
+    turn = values.one(Tag.ORIENTATION)
+    if width is None or height is None or values.missing:
+        return _asked(pieces, values, None)
     if not (0 < width < 1 << 31 and 0 < height < 1 << 31):
         return Failure(ErrorCode.CORRUPT_IMAGE, f"TIFF of {width}×{height} pixels")
     # As Pillow has it: the size of the picture as it is to be seen, unlike in other formats.

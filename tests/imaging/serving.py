@@ -13,7 +13,8 @@ def served(data: bytes, first: int, *, least: int = 0, total: bool = True) -> Im
 
     `least` is how many bytes a range has at least, `total` whether its size is known from the
     start. Asserts that every `Need` asks for something further on than all that was fetched, or
-    says what is told without it, and inside the file where its size is known.
+    says what is told without it (but for the sides of a TIFF, which may stand anywhere), and inside
+    the file where its size is known.
     """
     size = len(data) if total else None
     more: list[tuple[int, bytes]] = []
@@ -24,7 +25,8 @@ def served(data: bytes, first: int, *, least: int = 0, total: bool = True) -> Im
             return answer
         end = answer.offset + answer.length
         assert answer.length > 0
-        assert answer.offset >= furthest or answer.otherwise is not None
+        forward = answer.offset >= furthest or answer.otherwise is not None
+        assert forward or data[:2] in (b"II", b"MM")
         if end > len(data):
             assert size is None
             size = len(data)  # the range answer told it, or the body ended
