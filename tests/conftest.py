@@ -10,12 +10,18 @@ from typing import Any, TypeVar
 
 import pytest
 import uvloop
+from hypothesis import settings as hypothesis_settings
 
 from tests import picture_hosts
 from tests.picture_hosts import PictureHost
 from workers.settings import PREFIX, WorkSettings
 
 S = TypeVar("S", bound=WorkSettings)
+
+#: The same examples in every run, on machines of any speed; `HYPOTHESIS=chance` looks for others.
+hypothesis_settings.register_profile("steady", derandomize=True, deadline=None)
+hypothesis_settings.register_profile("chance", deadline=None)
+hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS", "steady"))
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
