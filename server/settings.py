@@ -51,12 +51,6 @@ class ServerSettings(WorkSettings):
     max_streams: int = Field(
         32, ge=1, le=10_000, description="requests for work at once; further ones are answered 503"
     )
-    shutdown_grace: float = Field(
-        25.0,
-        ge=0,
-        le=3600,
-        description="seconds slow clients have for their last lines after SIGTERM",
-    )
 
     @field_validator("api_key")
     @classmethod

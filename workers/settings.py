@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import ByteSize, Field, ValidationError, field_validator, model_validator
+from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from workers.errors import SettingsError
@@ -22,6 +23,8 @@ VERSION = "0.1.0"
 #: What one pixel may cost while it is decoded (all of Pillow's buffers), and the room beside it.
 _BYTES_PER_PIXEL = 24
 _POOL_HEADROOM = 256 * 1024**2
+
+_REDIS = re.compile(r"(rediss?://[^/\s]|unix:///)\S*\Z")
 
 MiB = 1024**2
 GiB = 1024**3
@@ -42,6 +45,11 @@ class WorkSettings(BaseSettings):
     )
 
     data_root: Path = Field(Path("data"), description="manifests and uploads live below it")
+    var: Path = Field(Path("var"), description="where a Redis of our own keeps its files")
+    redis_url: SecretStr | None = Field(
+        None, description="redis://, rediss:// or unix:// of the Redis jobs live in; none: our own"
+    )
+    redis_cluster: bool = Field(False, description="it is a Redis Cluster")
     allow_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
         (), description="CIDR[:port] a download may reach besides public addresses"
     )
@@ -81,6 +89,22 @@ class WorkSettings(BaseSettings):
         None, ge=64 * MiB, description="address space a process may add to what it starts with"
     )
     decode_timeout: float = Field(20.0, gt=0, le=3600, description="seconds to decode one picture")
+    shard_rows: int = Field(128, ge=1, le=10_000, description="rows leased and recorded together")
+    lease_seconds: float = Field(
+        30.0, ge=0.5, le=3600, description="without a heartbeat for so long, work is taken over"
+    )
+    result_ttl: int = Field(
+        7 * 24 * 3600, ge=1, description="seconds a job and its results are kept after its end"
+    )
+    max_redis_results: ByteSize = Field(
+        ByteSize(GiB), ge=1, description="results of one job in Redis, beyond which it pauses"
+    )
+    shutdown_grace: float = Field(
+        25.0,
+        ge=0,
+        le=3600,
+        description="seconds after SIGTERM for what is under way: last lines, shards begun",
+    )
     opt_out: Literal["record", "skip", "off"] = Field(
         "record", description="X-Robots-Tag noai, noimageai and TDM reservations: what is done"
     )
@@ -121,6 +145,14 @@ class WorkSettings(BaseSettings):
             if "/" in host or " " in host:
                 msg = f"{host!r} is not host or host:port"
                 raise ValueError(msg)
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _REDIS.match(value.get_secret_value()):
+            msg = "must begin with redis://, rediss:// or unix:///"
+            raise ValueError(msg)
         return value
 
     @field_validator("user_agent")
