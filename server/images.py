@@ -13,8 +13,9 @@ from aiohttp import web
 from server import keys
 from server.keyed import wants_keyed, write_keyed
 from server.ndjson import write_ndjson
-from server.requests import MANIFEST_TYPES, InfoRequest, read_json, read_query, refuse_unreadable
+from server.requests import MANIFEST_TYPES, read_json, read_query, refuse_unreadable
 from server.uploads import receive
+from workers.asked import InfoRequest
 from workers.manifest.files import FileSource
 from workers.manifest.kinds import Kind, kind_of_name
 from workers.manifest.objects import inline_rows

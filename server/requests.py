@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
 from server.bodies import Body
 from server.problems import RequestError
+from workers.asked import InfoRequest, wrong_fields
 from workers.errors import ManifestError, ManifestTooLarge
 from workers.manifest.kinds import Kind, check_readable
-from workers.options import Depth, InfoOptions
+from workers.manifest.objects import MAX_INLINE_ROWS
 
-__all__ = ["MANIFEST_TYPES", "InfoRequest", "read_json", "read_query", "refuse_unreadable"]
+__all__ = ["MANIFEST_TYPES", "read_json", "read_query", "refuse_unreadable"]
 
 #: What a manifest may come as, in the body itself.
 MANIFEST_TYPES = {
@@ -27,59 +28,12 @@ MANIFEST_TYPES = {
     "application/vnd.apache.parquet": Kind.PARQUET,
 }
 MAX_JSON_BYTES = 16 * 1024 * 1024
-MAX_TIMEOUT = 600.0
 #: More members than any request has: naming each that is wrong would take seconds.
 MAX_OPTIONS = 64
 #: More objects and lists than that many rows have: reading them would hold up everybody.
 MAX_CONTAINERS = 300_000
 #: And of values, told by their commas.
 MAX_VALUES = 500_000
-#: More rows than this come as a manifest, which is read as a stream.
-MAX_INLINE_ROWS = 100_000
-
-
-class InfoRequest(BaseModel):
-    """`images_info`: a manifest by name, or inline, and options."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    filepath: str | None = Field(None, description="a manifest below the data root")
-    images: list[Any] | None = Field(None, description="the rows themselves: objects or URLs")
-    depth: Depth = Field(Depth.HEADER, description="first bytes only, or decode everything")
-    ordered: bool = Field(False, description="records in manifest order")
-    limit: int | None = Field(None, ge=0, description="only the first so many rows")
-    extra: bool = Field(False, description="the other columns of a row in its record")
-    timeout: float | None = Field(
-        None, gt=0, le=MAX_TIMEOUT, allow_inf_nan=False, description="seconds for one picture"
-    )
-    thumbnail: int | None = Field(
-        None, ge=1, le=256, description="long side of a WebP beside the facts"
-    )
-    batch_size: int | None = Field(
-        None, ge=0, le=1024, description="taken from older clients, without effect here"
-    )
-
-    @field_validator("limit", "timeout", "thumbnail", "batch_size", mode="before")
-    @classmethod
-    def _no_truth(cls, value: object) -> object:
-        if isinstance(value, bool):  # a number to Python
-            msg = "give a number"
-            raise ValueError(msg)  # noqa: TRY004 - pydantic tells a ValueError to the client
-        return value
-
-    @model_validator(mode="after")
-    def _one_manifest(self) -> Self:
-        if self.filepath is not None and self.images is not None:
-            msg = "give filepath or images, not both"
-            raise ValueError(msg)
-        return self
-
-    def options(self) -> InfoOptions:
-        """The options alone."""
-        depth = self.depth if self.thumbnail is None else Depth.FULL
-        return InfoOptions(
-            depth, self.ordered, self.limit, self.timeout, self.thumbnail, self.extra
-        )
 
 
 async def read_json(request: web.Request) -> InfoRequest:
@@ -156,15 +110,9 @@ def _validated(data: Mapping[str, Any]) -> InfoRequest:
     try:
         return InfoRequest.model_validate(data)
     except ValidationError as exc:
-        fields = []
-        for error in exc.errors(include_url=False, include_input=False):
-            name = ".".join(str(part) for part in error["loc"]) or "body"
-            sentence = error["msg"].removeprefix("Value error, ")
-            if error["type"] == "extra_forbidden":
-                sentence = "there is no such option"
-            fields.append((name[:100], sentence))
-        told = "; ".join(f"{name}: {sentence}" for name, sentence in fields[:10])
-        raise RequestError(422, told, fields=fields[:10]) from exc
+        fields = wrong_fields(exc)
+        told = "; ".join(f"{name}: {sentence}" for name, sentence in fields)
+        raise RequestError(422, told, fields=fields) from exc
 
 
 def _no_data(detail: str) -> RequestError:

@@ -10,8 +10,8 @@ import pytest
 from imaging.facts import DECODED_FORMATS, ErrorCode
 from imaging.header.walkers import WALKERS
 from server.app import create_app
-from server.requests import InfoRequest
 from server.settings import ServerSettings
+from workers.asked import InfoRequest
 from workers.fetch.guard import parse_network
 
 ROOT = Path(__file__).parents[1]

@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from server.requests import InfoRequest
 from tests.server.serving import INFO, TSV, Answer, Served
+from workers.asked import InfoRequest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -7,7 +7,10 @@ from typing import Any
 
 from workers.manifest.rows import Row, bad_row, extra_json
 
-__all__ = ["inline_rows", "is_report", "object_row"]
+__all__ = ["MAX_INLINE_ROWS", "inline_rows", "is_report", "object_row"]
+
+#: More rows than this come as a manifest, which is read as a stream.
+MAX_INLINE_ROWS = 100_000
 
 #: From here on a JSON reader no longer keeps every number as written.
 _EXACT = 2.0**53

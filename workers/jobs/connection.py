@@ -1,0 +1,64 @@
+"""Connections to Redis, with the client's own persistence switched off.
+
+By default the client sends a command again when its connection breaks: an entry would be added
+twice, or read, lost with the answer, and left behind. Here nothing is sent twice but scripts that
+may be (`patience`).
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from redis import asyncio as aioredis
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from workers.settings import WorkSettings
+
+__all__ = ["BLOCK_SECONDS", "Redis", "connect", "shown_url"]
+
+Redis: TypeAlias = aioredis.Redis | RedisCluster
+
+#: A blocking read waits so long. Redis 6.2 does not wake one whose stream was removed.
+BLOCK_SECONDS = 1.0
+#: Any other answer comes sooner, or the connection is given up.
+ANSWER_SECONDS = 5.0
+
+
+def connect(settings: WorkSettings, *, blocking: bool = False) -> Redis:
+    """A client for `CENSUS_REDIS_URL`; *blocking* reads need one of their own. To be closed.
+
+    Nothing is dialled yet. Replies are bytes: one field that is not UTF-8 must not spoil a read.
+    """
+    if settings.redis_url is None:
+        raise ValueError("there is no CENSUS_REDIS_URL")
+    url = settings.redis_url.get_secret_value()
+    seconds = ANSWER_SECONDS + (BLOCK_SECONDS if blocking else 0.0)
+    if settings.redis_cluster:
+        return RedisCluster.from_url(
+            url,
+            protocol=2,
+            decode_responses=False,
+            retry=Retry(NoBackoff(), 0),
+            socket_timeout=seconds,
+            socket_connect_timeout=ANSWER_SECONDS,
+            health_check_interval=30,
+        )
+    return aioredis.Redis.from_url(
+        url,
+        protocol=2,
+        decode_responses=False,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=seconds,
+        socket_connect_timeout=ANSWER_SECONDS,
+        health_check_interval=30,
+    )
+
+
+def shown_url(settings: WorkSettings) -> str:
+    """The address without user and password, for logs."""
+    if settings.redis_url is None:
+        return "none"
+    scheme, _, rest = settings.redis_url.get_secret_value().partition("://")
+    return f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}"

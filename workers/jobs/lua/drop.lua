@@ -1,0 +1,11 @@
+-- A shard that was taken when its job was cancelled already: none of its rows gets a record.
+-- KEYS job results input fence marks shards   ARGV entry shard ttl
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local taken = redis.call('HDEL', KEYS[3], ARGV[2])
+  redis.call('HINCRBY', KEYS[1], 'dropped', taken)
+  finish(KEYS[6], ARGV[1])
+  settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[3])
+  return taken
+end
+finish(KEYS[6], ARGV[1])
+return 0
