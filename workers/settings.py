@@ -89,7 +89,7 @@ class WorkSettings(BaseSettings):
         None, ge=64 * MiB, description="address space a process may add to what it starts with"
     )
     decode_timeout: float = Field(20.0, gt=0, le=3600, description="seconds to decode one picture")
-    shard_rows: int = Field(128, ge=1, le=10_000, description="rows leased and recorded together")
+    shard_rows: int = Field(128, ge=1, le=1024, description="rows leased and recorded together")
     lease_seconds: float = Field(
         30.0, ge=0.5, le=3600, description="without a heartbeat for so long, work is taken over"
     )

@@ -89,11 +89,15 @@ class Patience:
                 await self._wait(exc, pause, deadline)
                 pause = min(2 * pause, LONGEST_SECONDS)
             else:
-                if self.away_since is not None:
-                    self.away_since = None
-                    self._logged.clear()
-                    logger.info("Redis answers again", extra={"action": "redis_back"})
+                self.fine()
                 return answer
+
+    def fine(self) -> None:
+        """It answers."""
+        if self.away_since is not None:
+            self.away_since = None
+            self._logged.clear()
+            logger.info("Redis answers again", extra={"action": "redis_back"})
 
     async def _wait(self, exc: Exception, pause: float, deadline: float | None) -> None:
         """Wait before asking again. Raises RedisAway where there is no time for it."""

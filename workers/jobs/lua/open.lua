@@ -1,7 +1,8 @@
 -- Begin to split a job, or go on where whoever did died.
--- KEYS intake job index open   ARGV job member field value … (of a new job)
--- → {OK, rows_fed, fed, offset, stamp} | {STATE, state} | {GONE}
-local known = redis.call('HMGET', KEYS[2], 'state', 'rows_fed', 'fed', 'offset', 'stamp')
+-- KEYS intake job index open   ARGV job member deliveries field value … (of a new job)
+-- → {OK, rows_fed, fed, offset, stamp, deaths since the last row} | {STATE, state} | {GONE}
+local known = redis.call('HMGET', KEYS[2], 'state', 'rows_fed', 'fed', 'offset', 'stamp',
+  'seen_rows', 'seen_deliveries', 'paused')
 if known[1] and known[1] ~= 'running' then
   finish(KEYS[1], ARGV[1])
   return {'STATE', known[1]}
@@ -10,11 +11,23 @@ if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then
   redis.call('XACK', KEYS[1], GROUP, ARGV[1])
   return {'GONE'}
 end
+-- A job known before whose hash is gone was removed by hand: it is not begun again.
+if not known[1] and redis.call('ZSCORE', KEYS[3], ARGV[2]) then
+  finish(KEYS[1], ARGV[1])
+  return {'GONE'}
+end
 if not known[1] then
   local fields = {}
-  for at = 3, #ARGV do fields[#fields + 1] = ARGV[at] end
+  for at = 4, #ARGV do fields[#fields + 1] = ARGV[at] end
   redis.call('HSET', KEYS[2], 'state', 'running', 'started', now(), unpack(fields))
   redis.call('ZADD', KEYS[3], 0, ARGV[2])
 end
 redis.call('SADD', KEYS[4], ARGV[1])
-return {'OK', known[2] or '0', known[3] or '0', known[4] or '0', known[5] or ''}
+-- A death is a delivery more. One that waits for its results to be released gets no further.
+local deaths = 0
+if known[1] and not known[8] and (known[2] or '0') == known[6] then
+  deaths = tonumber(ARGV[3]) - tonumber(known[7] or '0')
+else
+  redis.call('HSET', KEYS[2], 'seen_rows', known[2] or '0', 'seen_deliveries', ARGV[3])
+end
+return {'OK', known[2] or '0', known[3] or '0', known[4] or '0', known[5] or '', tostring(deaths)}

@@ -1,0 +1,127 @@
+"""What nobody else removes: names of consumers that died, of jobs that expired, files of jobs that
+are over. Any consumer does it, now and then; twice does no harm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import re
+import time
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from workers.jobs import keys
+from workers.jobs.connection import Redis
+from workers.jobs.patience import Patience, RedisAway
+from workers.jobs.scripts import Script
+from workers.jobs.streams import Streams
+from workers.settings import WorkSettings
+
+__all__ = ["Janitor"]
+
+logger = logging.getLogger(__name__)
+
+_FORGET = Script("forget")
+
+EVERY_SECONDS = 60.0
+#: Far longer than any consumer that lives is quiet.
+IDLE_SECONDS = 3600.0
+#: So many jobs of the index are looked at in one round.
+ROUND = 500
+#: An upload that no job names is a leftover, once it is so old: one under way is younger.
+ORPHAN_SECONDS = 3600.0
+
+_UPLOAD = re.compile(r"[0-9a-f]{32}\.[a-z]+(\.part)?\Z")
+
+
+class Janitor:
+    """One consumer's share of the cleaning."""
+
+    def __init__(
+        self,
+        settings: WorkSettings,
+        redis: Redis,
+        patience: Patience,
+        streams: Streams,
+        names: Sequence[str],
+    ) -> None:
+        """*names* are the streams to look after."""
+        self._settings = settings
+        self._redis = redis
+        self._patience = patience
+        self._streams = streams
+        self._names = names
+        self._after = "-"  # where in the index the next round begins
+
+    async def run(self) -> None:
+        """Clean, for ever. At once when begun: after a crash there may be much."""
+        while True:
+            try:
+                await self.round()
+            except RedisAway:
+                return
+            except Exception:
+                logger.exception("cleaning failed", extra={"action": "janitor_failed"})
+            await asyncio.sleep(EVERY_SECONDS * random.uniform(0.8, 1.2))
+
+    async def round(self) -> None:
+        """Look at everything once."""
+        for stream in self._names:
+            await self._streams.sweep(stream, idle_seconds=IDLE_SECONDS)
+        await self._forget_expired()
+        await self._drop_orphans()
+
+    async def _forget_expired(self) -> None:
+        """Names of jobs in the index, long after the jobs themselves expired."""
+        found: list[bytes] = await self._patience(
+            lambda: self._redis.execute_command(
+                "ZRANGEBYLEX", keys.INDEX, self._after, "+", "LIMIT", 0, ROUND
+            )
+        )
+        self._after = f"({found[-1].decode()}" if len(found) == ROUND else "-"
+        newest = (time.time() - 2 * self._settings.result_ttl) * 1000
+        for member in found:
+            text = member.decode(errors="replace")
+            milliseconds, _, sequence = text.partition("-")
+            if milliseconds.isdigit() and sequence.isdigit() and int(milliseconds) < newest:
+                job = f"{int(milliseconds)}-{int(sequence)}"
+                ask = partial(_FORGET, self._redis, [keys.job(job), keys.INDEX], text)
+                await self._patience(ask)
+
+    async def _drop_orphans(self) -> None:
+        """Uploaded manifests whose job is over, or never was."""
+        folder = Path(self._settings.data_root) / ".uploads"
+        old = await asyncio.to_thread(_old_uploads, folder)
+        if not old:
+            return
+        used = await self._used()
+        for name in old - used:
+            logger.info("an upload nobody needs", extra={"action": "orphan", "file": name})
+            await asyncio.to_thread((folder / name).unlink, missing_ok=True)
+
+    async def _used(self) -> set[str]:
+        """Uploads named in the intake: the entry of a job stays there until it is split."""
+        used, after = set(), "-"
+        while True:
+            said = ("XRANGE", keys.INTAKE, after, "+", "COUNT", ROUND)
+            entries = await self._patience(partial(self._redis.execute_command, *said))
+            for entry_id, fields in entries:
+                used.add((fields or {}).get(b"upload", b"").decode(errors="replace"))
+                after = f"({entry_id.decode()}"
+            if len(entries) < ROUND:
+                return used
+
+
+def _old_uploads(folder: Path) -> set[str]:
+    oldest = time.time() - ORPHAN_SECONDS
+    try:
+        return {
+            path.name
+            for path in folder.iterdir()
+            if _UPLOAD.match(path.name) and path.lstat().st_mtime < oldest
+        }
+    except OSError:
+        return set()

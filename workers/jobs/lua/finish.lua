@@ -1,0 +1,3 @@
+-- An entry has served.
+-- KEYS stream   ARGV entry
+return finish(KEYS[1], ARGV[1])

@@ -1,0 +1,64 @@
+"""A shard that several consumers died with: which row did it?
+
+Before rows are under way Redis is told so, and after it that they did no harm. What a death leaves
+marked was under way then. Rows without a mark go together, a marked one goes alone; one that was
+under way in three deaths is answered instead of looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from imaging.facts import ErrorCode, Failure
+from workers.fetch.targets import without_userinfo
+from workers.jobs.streams import Streams
+from workers.manifest.rows import Row
+from workers.records import Record
+
+__all__ = ["Quarantine"]
+
+#: So many rows without a mark are under way at once.
+TOGETHER = 16
+#: So many deaths are no coincidence.
+DEATHS = 3
+
+
+class Quarantine:
+    """One shard in it."""
+
+    def __init__(self, streams: Streams, job: str) -> None:
+        self._streams = streams
+        self._job = job
+
+    async def run(
+        self, rows: Sequence[Row], inspect: Callable[[Sequence[Row]], Awaitable[list[Record]]]
+    ) -> list[Record]:
+        """The records of *rows*, looked at by *inspect*, but for those that kill."""
+        marks = await self._streams.marks(self._job)
+        fresh = [row for row in rows if not marks.get(row.index)]
+        records = []
+        for at in range(0, len(fresh), TOGETHER):
+            records += await self._watched(fresh[at : at + TOGETHER], inspect)
+        for row in rows:
+            count = marks.get(row.index, 0)
+            if count >= DEATHS:
+                records.append(_deadly(row, count))
+            elif count:
+                records += await self._watched([row], inspect)
+        return records
+
+    async def _watched(
+        self, rows: Sequence[Row], inspect: Callable[[Sequence[Row]], Awaitable[list[Record]]]
+    ) -> list[Record]:
+        indexes = [row.index for row in rows]
+        await self._streams.mark(self._job, indexes)
+        try:
+            return await inspect(rows)
+        finally:  # also where this process is asked to end: that is no death
+            await self._streams.unmark(self._job, indexes)
+
+
+def _deadly(row: Row, deaths: int) -> Record:
+    failure = Failure(ErrorCode.WORKER_DIED, f"{deaths} consumers died with this row under way")
+    shown = None if row.url is None else without_userinfo(row.url)
+    return Record(row.index, row.id, shown, row.problem or failure, extra=row.extra)

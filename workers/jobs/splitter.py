@@ -1,0 +1,146 @@
+"""A job → its shards, fed into Redis no further ahead than there are consumers for.
+
+The entry of the job stays leased while it is split, so the job of a splitter that died is claimed
+by another, which goes on behind the last row that was fed.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
+from pathlib import Path
+
+from workers.errors import ManifestError, ManifestNotFound
+from workers.jobs.feeding import Feed, Opened
+from workers.jobs.fields import Job
+from workers.jobs.shards import MAX_SHARDS
+from workers.manifest.files import FileSource, upload_source
+from workers.manifest.objects import inline_rows
+from workers.manifest.reading import read_rows
+from workers.manifest.rows import Resume, Row
+from workers.settings import WorkSettings
+
+__all__ = ["split_job"]
+
+logger = logging.getLogger(__name__)
+
+#: The rows of a shard are at most about so much text, however few they are then.
+SHARD_BYTES = 4 * 1024 * 1024
+#: So many consumers died without getting a row further: it is the manifest.
+MOST_DEATHS = 20
+
+
+async def split_job(settings: WorkSettings, feed: Feed, job: Job, deliveries: int) -> None:
+    """Split a job whole. What is wrong with its manifest fails the job, and says so in it.
+
+    Raises:
+        NotOurs: it ended meanwhile, or somebody else splits it on.
+        RedisAway: the time for it was over.
+    """
+    opened = await feed.open(job, deliveries)
+    try:
+        if opened.deaths >= MOST_DEATHS:
+            told = f"{opened.deaths} consumers died splitting it behind row {opened.rows}"
+            raise ManifestError(told)
+        if job.images is not None:
+            await _feed_rows(settings, feed, _inline(job, opened.rows), dict)
+            await feed.seal(settings.result_ttl, {})
+        else:
+            await _split_file(settings, feed, job, opened)
+    except ManifestError as exc:
+        await feed.fail(str(exc), settings.result_ttl)
+    if job.upload is not None:
+        remove_upload(settings, job.upload)
+
+
+async def _split_file(settings: WorkSettings, feed: Feed, job: Job, opened: Opened) -> None:
+    source = _open(settings, job, opened)
+    try:
+        if opened.stamp not in ("", source.stamp):
+            raise ManifestError(f"the manifest changed after row {opened.rows} was read")
+
+        def about() -> dict[str, str | int]:  # rows a plain file may have in all are estimated
+            return {"stamp": source.stamp} | ({"size": source.size} if source.plain else {})
+
+        after = Resume(opened.rows, opened.offset) if opened.rows else None
+        limit = job.options.limit
+        rows = read_rows(
+            source, kind=job.manifest_kind, limit=limit, extra=job.options.extra, after=after
+        )
+        await _feed_rows(settings, feed, rows, about)
+        told: dict[str, str | int] = {}
+        if limit is None:
+            sha256 = source.sha256 if after is None else await source.whole_sha256()
+            if sha256 is not None:
+                told["manifest_sha256"] = sha256
+        await feed.seal(settings.result_ttl, told)
+    finally:
+        source.close()
+
+
+def _open(settings: WorkSettings, job: Job, opened: Opened) -> FileSource:
+    """The manifest. Raises ManifestError with what to do about it."""
+    root = Path(settings.data_root)
+    try:
+        if job.upload is not None:
+            return upload_source(root, job.upload, max_bytes=sys.maxsize)
+        return FileSource(root, job.filepath or "", max_bytes=sys.maxsize)
+    except ManifestNotFound as exc:
+        if opened.rows:
+            raise ManifestError(f"the manifest is gone after row {opened.rows} was read") from exc
+        where = f"CENSUS_DATA_ROOT={root} of the consumer on {socket.gethostname()}"
+        hint = "consumers that do not see the manifests are started with --no-intake"
+        if not root.is_dir():
+            raise ManifestError(f"{where} is not there; {hint}") from exc
+        what = "the uploaded manifest" if job.upload is not None else f"{job.filepath!r}"
+        raise ManifestError(f"there is no {what[:300]} below {where}; {hint}") from exc
+
+
+async def _feed_rows(
+    settings: WorkSettings,
+    feed: Feed,
+    rows: AsyncGenerator[Row, None],
+    about: Callable[[], dict[str, str | int]],
+) -> None:
+    """Rows → shards, in order. What was read before an error is fed all the same."""
+    shard: list[Row] = []
+    size = shards = 0
+
+    async def give() -> None:
+        nonlocal size, shards
+        shards += 1
+        if shards > MAX_SHARDS:
+            raise ManifestError(f"the manifest has more than {MAX_SHARDS} shards of rows")
+        given, size = shard.copy(), 0
+        shard.clear()
+        await feed.feed(given, most_bytes=int(settings.max_redis_results), about=about())
+
+    try:
+        async with aclosing(rows):
+            async for row in rows:
+                shard.append(row)
+                size += len(row.url or "") + len(row.id) + len(row.extra or b"")
+                if len(shard) >= settings.shard_rows or size >= SHARD_BYTES:
+                    await give()
+    except ManifestError:
+        if shard:
+            await give()
+        raise
+    if shard:
+        await give()
+
+
+async def _inline(job: Job, begun: int) -> AsyncGenerator[Row, None]:
+    options = job.options
+    for row in inline_rows(job.images or [], limit=options.limit, extra=options.extra):
+        if row.index >= begun:
+            yield row
+
+
+def remove_upload(settings: WorkSettings, name: str) -> None:
+    """A manifest that came over HTTP has served."""
+    with suppress(OSError):
+        (Path(settings.data_root) / ".uploads" / name).unlink(missing_ok=True)
