@@ -10,23 +10,34 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from server.companions import Companions
     from server.settings import ServerSettings
 
 
 async def _serve(settings: ServerSettings) -> None:
+    import signal
+
+    from server.companions import companions
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):  # also while the pool starts
+        loop.add_signal_handler(number, stop.set)
+    async with companions(settings, stop) as beside:
+        if not stop.is_set():
+            await _listen(beside, stop)
+
+
+async def _listen(beside: Companions, stop: asyncio.Event) -> None:
     import json
     import logging
-    import signal
 
     from aiohttp import web
 
     from server.app import create_runner
 
     logger = logging.getLogger("server")
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):  # also while the pool starts
-        loop.add_signal_handler(number, stop.set)
+    settings = beside.settings
     runner = create_runner(settings)
     await runner.setup()
     try:
@@ -42,10 +53,12 @@ async def _serve(settings: ServerSettings) -> None:
                 "OPEN: there is no key, whoever can reach this address may use the service",
                 extra={"action": "open", "url": url},
             )
+        beside.begin()
         # One line for whoever started this, who may have asked for any free port.
-        print(json.dumps({"ready": True, "url": url}), flush=True)  # noqa: T201
+        print(json.dumps({"ready": True, "url": url, **beside.told}), flush=True)  # noqa: T201
         await stop.wait()
         logger.info("stopping", extra={"action": "stopping"})
+        beside.let_go()
     finally:
         await runner.cleanup()
     logger.info("stopped", extra={"action": "stopped"})
@@ -75,7 +88,7 @@ def main() -> int:
 
     from server.settings import ServerSettings
     from workers import logs
-    from workers.errors import SettingsError
+    from workers.errors import EmbeddedRedisError, RedisMissing, SettingsError
     from workers.settings import read_settings, show_settings, unknown_names
 
     try:
@@ -102,6 +115,11 @@ def main() -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
+    except EmbeddedRedisError as exc:
+        logging.getLogger("server").error(  # noqa: TRY400 - the sentence is enough
+            "there is no Redis for jobs", extra={"action": "no_redis", "reason": str(exc)}
+        )
+        return 2 if isinstance(exc, RedisMissing) else 1
     except OSError as exc:
         logging.getLogger("server").error(  # noqa: TRY400 - the sentence is enough
             "cannot serve on CENSUS_HOST and CENSUS_PORT",

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from server.readers import Readers
 from server.settings import ServerSettings
 from server.streams import OpenStreams
 from workers.engine import Engine
+from workers.jobs.ledger import Ledger
 from workers.manifest.spool import SpoolRoom
 
-__all__ = ["ENGINE", "SETTINGS", "SPOOL_ROOM", "STREAMS"]
+__all__ = ["ENGINE", "LEDGER", "READERS", "SETTINGS", "SPOOL_ROOM", "STREAMS"]
 
 SETTINGS = web.AppKey("settings", ServerSettings)
 ENGINE = web.AppKey("engine", Engine)
+#: Only where there is a Redis.
+LEDGER = web.AppKey("ledger", Ledger)
+READERS = web.AppKey("readers", Readers)
 SPOOL_ROOM = web.AppKey("spool_room", SpoolRoom)
 STREAMS = web.AppKey("streams", OpenStreams)

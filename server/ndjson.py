@@ -12,7 +12,7 @@ from aiohttp import web
 from server.streams import OpenStream
 from workers.records import Summary, progress_line
 
-__all__ = ["CONTENT_TYPE", "log_end", "write_ndjson"]
+__all__ = ["CONTENT_TYPE", "HEADERS", "IDLE_SECONDS", "log_end", "write_ndjson"]
 
 logger = logging.getLogger(__name__)
 
@@ -20,7 +20,8 @@ CONTENT_TYPE = "application/x-ndjson"
 #: A stream without a record for so long gets a progress line, so that no proxy cuts it.
 IDLE_SECONDS = 10.0
 
-_HEADERS = {
+#: Of every stream of lines.
+HEADERS = {
     "Content-Type": CONTENT_TYPE,
     "Cache-Control": "no-store, no-transform",
     "X-Accel-Buffering": "no",
@@ -43,7 +44,7 @@ async def write_ndjson(
         ConnectionError: the client is gone.
     """
     began = time.monotonic()
-    response = web.StreamResponse(headers=_HEADERS)
+    response = web.StreamResponse(headers=HEADERS)
     await response.prepare(request)
     await response.write(start)
     summary = Summary()

@@ -12,6 +12,15 @@ import orjson
 from aiohttp import web
 
 from workers.errors import ManifestError, ManifestNotFound, ManifestTooLarge
+from workers.jobs.patience import RedisAway
+from workers.jobs.refusals import (
+    IntakeExhausted,
+    JobExpired,
+    JobOver,
+    JobUnknown,
+    OtherRequest,
+    RedisBroken,
+)
 from workers.manifest.spool import SpoolFull
 
 __all__ = ["RequestError", "ShuttingDown", "UploadStalled", "problem_of"]
@@ -46,6 +55,16 @@ class ShuttingDown(ManifestError):
         super().__init__("the server is shutting down")
 
 
+#: What is told of a job, in the words of the error itself.
+_OF_JOBS: dict[type[Exception], int] = {
+    JobUnknown: 404,
+    JobExpired: 410,
+    JobOver: 409,
+    RedisBroken: 502,
+    IntakeExhausted: 503,
+}
+
+
 def problem_of(exc: Exception, request_id: str) -> web.Response:
     """The answer to *exc*: a status below 500 where the client can do something about it."""
     fields: Sequence[tuple[str, str]] = ()
@@ -69,6 +88,16 @@ def problem_of(exc: Exception, request_id: str) -> web.Response:
         detail = error
     elif isinstance(exc, ManifestError):
         status, error = 400, str(exc)
+        detail = error
+    elif isinstance(exc, RedisAway):  # what the way to Redis said is for the log
+        status, error = 503, "Redis does not answer; jobs go on when it does"
+        detail = error
+    elif isinstance(exc, OtherRequest):
+        status, error = 422, str(exc)
+        detail = error
+        fields = [("Idempotency-Key", error)]
+    elif type(exc) in _OF_JOBS:
+        status, error = _OF_JOBS[type(exc)], str(exc)
         detail = error
     elif isinstance(exc, web.HTTPException):
         status, error = exc.status, exc.reason

@@ -13,9 +13,11 @@ from server import keys
 from server.bodies import Body
 from server.problems import RequestError
 from workers.errors import ManifestError
+from workers.manifest.kept import KeptUpload
+from workers.manifest.kinds import Kind
 from workers.manifest.spool import Spool
 
-__all__ = ["receive"]
+__all__ = ["receive", "receive_kept"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +34,27 @@ async def receive(request: web.Request, *, whole: bool = False) -> AsyncIterator
     Raises:
         RequestError, ManifestError: what is wrong from the start; later it is the spool's error.
     """
-    app = request.app
-    max_bytes = int(app[keys.SETTINGS].max_body_bytes)
+    max_bytes = int(request.app[keys.SETTINGS].max_body_bytes)
     body = Body(request, max_bytes=max_bytes)
-    spool = Spool(app[keys.SPOOL_ROOM], max_bytes=max_bytes)
+    await request.app[keys.SPOOL_ROOM].look()
+    spool = Spool(request.app[keys.SPOOL_ROOM], max_bytes=max_bytes)
+    async with _receiving(body, spool, whole=whole):
+        yield spool
+
+
+@asynccontextmanager
+async def receive_kept(request: web.Request, kind: Kind) -> AsyncIterator[KeptUpload]:
+    """Receive the whole body into a file that may be kept. Raises as `receive`."""
+    max_bytes = int(request.app[keys.SETTINGS].max_body_bytes)
+    body = Body(request, max_bytes=max_bytes)
+    await request.app[keys.SPOOL_ROOM].look()
+    upload = KeptUpload(request.app[keys.SPOOL_ROOM], max_bytes=max_bytes, kind=kind)
+    async with _receiving(body, upload, whole=True):
+        yield upload
+
+
+@asynccontextmanager
+async def _receiving(body: Body, spool: Spool, *, whole: bool) -> AsyncIterator[None]:
     begun = asyncio.Event()
     receiving = asyncio.create_task(_receive(body, spool, begun))
     try:
@@ -45,7 +64,7 @@ async def receive(request: web.Request, *, whole: bool = False) -> AsyncIterator
             raise spool.error
         if spool.empty:
             raise RequestError(422, "Data is not provided", detail="the body is empty")
-        yield spool
+        yield
         # The rows may end before the upload does (`limit`), and a client that sends everything
         # before it reads must be able to, if it does.
         body.hurry()

@@ -1,10 +1,11 @@
-"""What tests of several rooms share: the event loop, a picture host, settings."""
+"""What tests of several rooms share: the event loop, a picture host, Redis, settings."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,8 +13,9 @@ import pytest
 import uvloop
 from hypothesis import settings as hypothesis_settings
 
-from tests import picture_hosts
+from tests import picture_hosts, redis_servers
 from tests.picture_hosts import PictureHost
+from tests.redis_servers import RedisServer
 from workers.settings import PREFIX, WorkSettings
 
 S = TypeVar("S", bound=WorkSettings)
@@ -22,6 +24,22 @@ S = TypeVar("S", bound=WorkSettings)
 hypothesis_settings.register_profile("steady", derandomize=True, deadline=None)
 hypothesis_settings.register_profile("chance", deadline=None)
 hypothesis_settings.load_profile(os.environ.get("HYPOTHESIS", "steady"))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which Redis tests run against."""
+    group = parser.getgroup("Redis")
+    group.addoption(
+        "--redis-server",
+        metavar="PATH",
+        default=os.environ.get("CENSUS_TEST_REDIS"),
+        help="program of the Redis or Valkey (default: CENSUS_TEST_REDIS, PATH, .venv/bin)",
+    )
+    group.addoption(
+        "--redis-cluster",
+        action="store_true",
+        help="run what needs a Redis against a cluster of two, where it may be one",
+    )
 
 
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
@@ -68,3 +86,55 @@ def settings_of(tmp_path: Path) -> Callable[..., Any]:
 def settings(settings_of: Callable[..., WorkSettings]) -> WorkSettings:
     """Settings of the work, nothing changed."""
     return settings_of()
+
+
+@pytest.fixture(scope="session")
+def redis_binary(pytestconfig: pytest.Config) -> Path:
+    """The server program that is tested against."""
+    return redis_servers.find_binary(pytestconfig.getoption("--redis-server"))
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(pytestconfig: pytest.Config) -> bool:
+    """Whether `redis_url` leads to a cluster."""
+    return bool(pytestconfig.getoption("--redis-cluster"))
+
+
+@pytest.fixture(scope="session")
+def redis_members(redis_binary: Path, redis_cluster: bool) -> Iterator[list[RedisServer]]:
+    """The servers behind `redis_url`: one, or a cluster of two; keeps nothing on disk."""
+    if redis_cluster:
+        with redis_servers.cluster(redis_binary) as members:
+            yield members
+    else:
+        with redis_servers.started(redis_binary) as server:
+            yield [server]
+
+
+@pytest.fixture
+def redis_url(redis_members: list[RedisServer]) -> str:
+    """The session's Redis, with nothing in it."""
+    for member in redis_members:
+        member.flush()
+    return redis_members[0].url
+
+
+@pytest.fixture
+def redis_server(redis_binary: Path) -> Iterator[Callable[..., RedisServer]]:
+    """Start a server of the test's own: `redis_server(appendonly="yes")`. Never a cluster."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(redis_servers.started(redis_binary, **options))
+
+
+@pytest.fixture
+def queue_settings(
+    settings_of: Callable[..., Any], redis_url: str, redis_cluster: bool
+) -> Callable[..., Any]:
+    """As `settings_of`, with the session's Redis; a `redis_url` given is another, no cluster."""
+
+    def make(kind: type[S] = WorkSettings, **given: Any) -> S:  # type: ignore[assignment]
+        ours: dict[str, Any] = {"redis_url": redis_url, "redis_cluster": redis_cluster}
+        made: S = settings_of(kind, **(given if "redis_url" in given else ours | given))
+        return made
+
+    return make

@@ -2,6 +2,8 @@
 
     WorkError
      ├── SettingsError    the environment is wrong: tell the operator, do not start
+     ├── EmbeddedRedisError   a Redis of our own cannot be had: say why, do not start
+     │    └── RedisMissing    for there is no server program: say what to install
      └── ManifestError    the list as a whole cannot be read (one bad row is never an error)
           ├── ManifestNotFound   no such file, or not one that may be read: tell the client
           └── ManifestTooLarge   more bytes than allowed
@@ -11,7 +13,15 @@ What goes wrong with one row is not raised: it travels as an `imaging.facts.Fail
 
 from __future__ import annotations
 
-__all__ = ["ManifestError", "ManifestNotFound", "ManifestTooLarge", "SettingsError", "WorkError"]
+__all__ = [
+    "EmbeddedRedisError",
+    "ManifestError",
+    "ManifestNotFound",
+    "ManifestTooLarge",
+    "RedisMissing",
+    "SettingsError",
+    "WorkError",
+]
 
 
 class WorkError(Exception):
@@ -20,6 +30,14 @@ class WorkError(Exception):
 
 class SettingsError(WorkError):
     """One or more settings are wrong; the message lists all of them."""
+
+
+class EmbeddedRedisError(WorkError):
+    """A Redis of our own does not start, or does not answer; the message says why."""
+
+
+class RedisMissing(EmbeddedRedisError):
+    """There is no server program to start."""
 
 
 class ManifestError(WorkError):

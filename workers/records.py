@@ -188,9 +188,17 @@ class Summary:
             self.ok += 1
 
     def line(
-        self, *, seconds: float, manifest_sha256: str | None = None, reason: str | None = None
+        self,
+        *,
+        seconds: float,
+        manifest_sha256: str | None = None,
+        reason: str | None = None,
+        cursor: str | None = None,
     ) -> builtins.bytes:
-        """The last line of a stream: complete unless there is a *reason* why not."""
+        """The last line of a stream: complete unless there is a *reason* why not.
+
+        Of a job's results the *cursor* tells where to read on.
+        """
         line: dict[str, Any] = {
             "type": "summary",
             "rows": self.rows,
@@ -205,23 +213,30 @@ class Summary:
         }
         if reason is not None:
             line["reason"] = reason
+        if cursor is not None:
+            line["cursor"] = cursor
         return encode_line(line)
 
 
-def start_line(*, kind: str, manifest: str | None, options: dict[str, Any]) -> bytes:
-    """The first line of a stream."""
+def start_line(
+    *, kind: str, manifest: str | None, options: dict[str, Any], job: str | None = None
+) -> bytes:
+    """The first line of a stream, or of the results of a *job*."""
     return encode_line(
         {
             "type": "start",
             "schema": SCHEMA,
             "kind": kind,
-            "job": None,
+            "job": job,
             "manifest": manifest,
             "options": options,
         }
     )
 
 
-def progress_line(summary: Summary) -> bytes:
-    """A line that keeps an idle stream alive."""
-    return encode_line({"type": "progress", "done": summary.rows, "failed": summary.failed})
+def progress_line(summary: Summary, *, cursor: str | None = None) -> bytes:
+    """A line that keeps an idle stream alive; in a job's results, the place reached in them."""
+    line: dict[str, Any] = {"type": "progress", "done": summary.rows, "failed": summary.failed}
+    if cursor is not None:
+        line["cursor"] = cursor
+    return encode_line(line)

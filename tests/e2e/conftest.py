@@ -9,17 +9,28 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.serving import ServerProcess, started
+from tests.redis_servers import RedisServer
+
+
+@pytest.fixture(scope="session")
+def redis_settings(redis_members: list[RedisServer], redis_cluster: bool) -> dict[str, str]:
+    """The session's Redis, as a server is told of it."""
+    return {"REDIS_URL": redis_members[0].url, "REDIS_CLUSTER": str(int(redis_cluster))}
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, redis_settings: dict[str, str]
+) -> Iterator[ServerProcess]:
     """A server for the tests of a module."""
-    with started(tmp_path_factory.mktemp("server")) as process:
+    with started(tmp_path_factory.mktemp("server"), **redis_settings) as process:
         yield process
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., ServerProcess]]:
-    """Start a server of the test's own, with the settings given."""
+def start(
+    tmp_path: Path, redis_settings: dict[str, str], redis_url: str
+) -> Iterator[Callable[..., ServerProcess]]:
+    """Start a server of the test's own, with the settings given; `REDIS_URL=""`: with its own."""
     with ExitStack() as stack:
-        yield lambda **settings: stack.enter_context(started(tmp_path, **settings))
+        yield lambda **given: stack.enter_context(started(tmp_path, **(redis_settings | given)))

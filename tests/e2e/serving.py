@@ -109,10 +109,14 @@ def _lives(process: psutil.Process) -> bool:
 
 @contextmanager
 def started(folder: Path, **settings: str) -> Iterator[ServerProcess]:
-    """A server with its data and its log in *folder*; whatever happens, it is gone afterwards."""
+    """A server with its data and its log in *folder*; whatever happens, it is gone afterwards.
+
+    Without `REDIS_URL` it brings a Redis and a consumer, with files in *folder* as well.
+    """
     chosen = {
         "PORT": "0",
         "DATA_ROOT": str(folder / "data"),
+        "VAR": str(folder / "var"),
         "ALLOW_NETWORKS": "127.0.0.0/8",
         "MAX_CONNECTIONS": "16",
         "POOL_SLOTS": "1",

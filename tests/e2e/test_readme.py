@@ -19,13 +19,19 @@ COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
 CURLS = [command for command in COMMANDS if command.startswith("curl")]
 
 
+def environment(data_root: Path, **given: str) -> dict[str, str]:
+    """The demo's, with everything it writes below a folder of the test's."""
+    places = {"CENSUS_DATA_ROOT": str(data_root), "CENSUS_VAR": str(data_root / ".var")}
+    return {**os.environ, **places, **given}
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path, list[bytes]]]:
     """`./scripts/run` serving on a free port: the port, where data/ is, the sample's lines."""
     folder = tmp_path_factory.mktemp("readme")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    env = dict(os.environ, CENSUS_PORT=str(port), CENSUS_DATA_ROOT=str(folder / "data"))
+    env = environment(folder / "data", CENSUS_PORT=str(port))
     with subprocess.Popen(["./scripts/run"], cwd=ROOT, env=env, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         lines = []
@@ -80,7 +86,7 @@ def test_curl_of_the_readme_answers_with_a_whole_stream(
 
 def test_run_once_ends_by_itself_and_well(tmp_path: Path) -> None:
     """`./scripts/run --once` stops after the sample, exit code 0."""
-    env = dict(os.environ, CENSUS_DATA_ROOT=str(tmp_path))
+    env = environment(tmp_path)
 
     answer = subprocess.run(
         ["./scripts/run", "--once"], cwd=ROOT, env=env, capture_output=True, timeout=60, check=True
@@ -93,7 +99,7 @@ def test_a_sample_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     """A manifest that happens to have the sample's name is not written over."""
     mine = tmp_path / "sample.tsv"
     mine.write_text("id\turl\n7\thttps://h.example/a.jpg\n")
-    env = dict(os.environ, CENSUS_DATA_ROOT=str(tmp_path))
+    env = environment(tmp_path)
 
     answer = subprocess.run(
         ["./scripts/run", "--once"], cwd=ROOT, env=env, capture_output=True, timeout=60, check=False

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -51,11 +52,11 @@ def test_settings_can_be_shown() -> None:
     assert again.stdout == ended.stdout
 
 
-def test_a_port_in_use_is_told_in_a_sentence() -> None:
+def test_a_port_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
     """Exit code 1, the address and the reason, no traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        ended = run(PORT=port, POOL_SLOTS="1")
+        ended = run(PORT=port, POOL_SLOTS="1", VAR=str(tmp_path))
 
     assert ended.returncode == 1
     assert ended.stdout == ""

@@ -13,6 +13,7 @@ import pytest
 from tests import picture_hosts
 from tests.e2e.serving import ServerProcess, started
 from tests.hostile.cases import DEPTHS, HOSTILE, TLS, URLS
+from tests.redis_servers import RedisServer
 
 __all__ = ["GOOD", "TIMEOUT_SECONDS", "Outcome"]
 
@@ -63,7 +64,9 @@ def manifest(port: int, tls: dict[str, str], refused: int) -> list[dict[str, str
 
 
 @pytest.fixture(scope="session")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
+def outcome(
+    tmp_path_factory: pytest.TempPathFactory, redis_members: list[RedisServer], redis_cluster: bool
+) -> Iterator[Outcome]:
     """Ask for everything once; each test looks at its own part of the answer."""
     folder = tmp_path_factory.mktemp("hostile")
     options = ("--made", "16", "--addresses", str(ADDRESSES), "--tls", str(folder / "tls"))
@@ -83,6 +86,8 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Outcome]:
             # Not all floods at a time: a busy machine has time for each.
             "MAX_CONNECTIONS": "64",
             "POOL_SLOTS": "2",
+            "REDIS_URL": redis_members[0].url,
+            "REDIS_CLUSTER": str(int(redis_cluster)),
         }
         rows = manifest(host.port, host.ready["tls"], refused)
         with started(folder, **settings) as server:

@@ -24,6 +24,8 @@ Redis: TypeAlias = aioredis.Redis | RedisCluster
 BLOCK_SECONDS = 1.0
 #: Any other answer comes sooner, or the connection is given up.
 ANSWER_SECONDS = 5.0
+#: Commands under way at once: every job that is split may have one.
+MOST_CONNECTIONS = 1024
 
 
 def connect(settings: WorkSettings, *, blocking: bool = False) -> Redis:
@@ -44,6 +46,7 @@ def connect(settings: WorkSettings, *, blocking: bool = False) -> Redis:
             socket_timeout=seconds,
             socket_connect_timeout=ANSWER_SECONDS,
             health_check_interval=30,
+            max_connections=MOST_CONNECTIONS,
         )
     return aioredis.Redis.from_url(
         url,
@@ -53,6 +56,7 @@ def connect(settings: WorkSettings, *, blocking: bool = False) -> Redis:
         socket_timeout=seconds,
         socket_connect_timeout=ANSWER_SECONDS,
         health_check_interval=30,
+        max_connections=MOST_CONNECTIONS,
     )
 
 

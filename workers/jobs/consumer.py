@@ -15,7 +15,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -93,7 +93,9 @@ class Consumer:
         names = [taker.stream for taker in self._takers]
         self._janitor = Janitor(settings, redis, self._patience, self._streams, names)
 
-    def _taker(self, stream: str, room: Callable[[str], int], work: Any) -> Taker:
+    def _taker(
+        self, stream: str, room: Callable[[str], int], work: Callable[[Held], Awaitable[None]]
+    ) -> Taker:
         return Taker(
             stream,
             self._streams,
@@ -102,6 +104,7 @@ class Consumer:
             lease_seconds=self._settings.lease_seconds,
             room=lambda: room(stream),
             work=work,
+            suspect_from=None if stream == keys.INTAKE else QUARANTINE_DELIVERIES,
         )
 
     def _shard_room(self, stream: str) -> int:
@@ -185,6 +188,3 @@ class Consumer:
                     logger.info("handed back", extra={"action": "handed_back", "entries": given})
                 await self._streams.sweep(taker.stream, idle_seconds=1e6, itself=True)
             await self._streams.alive(None)
-
-
-_Work = Coroutine[Any, Any, None]

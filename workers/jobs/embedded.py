@@ -126,7 +126,7 @@ class _Redis:
     async def end(self) -> None:
         """End Redis, its file written out, and wait until it is gone."""
         child = self._child
-        if child is None:
+        if child is None or child.poll() is not None:  # another process may have started one since
             await self._shut_down()
             return
         child.terminate()
@@ -212,7 +212,10 @@ class _Redis:
         """End a Redis that another process started. SHUTDOWN is answered by the end only."""
         reason = ""
         try:
-            async with asyncio.timeout(END_SECONDS), self._connection() as (reader, writer):
+            async with (
+                asyncio.timeout(min(END_SECONDS, self._patience)),
+                self._connection() as (reader, writer),
+            ):
                 writer.write(b"SHUTDOWN NOSAVE\r\n")
                 reason = (await reader.readline()).decode(errors="replace").strip()
         except TimeoutError:

@@ -19,7 +19,9 @@ from urllib.parse import quote
 
 from workers.errors import EmbeddedRedisError
 
-__all__ = ["Home", "socket_path"]
+__all__ = ["Home", "running_url", "socket_path"]
+
+LOCK = "redis.lock"
 
 #: `sun_path` has 108 bytes on Linux, 104 elsewhere.
 LONGEST_SOCKET = 100
@@ -62,6 +64,24 @@ def socket_path(var: Path) -> Path:
     return path
 
 
+def running_url(var: Path) -> str | None:
+    """The URL of the Redis that was started last below *var*, if its socket is there."""
+    try:
+        told = _written_in(var.resolve() / "redis" / LOCK)
+    except OSError:
+        return None
+    return _url(told) if told is not None and told.is_socket() else None
+
+
+def _url(socket: Path) -> str:
+    return f"unix://{quote(str(socket))}"
+
+
+def _written_in(lock: Path) -> Path | None:
+    said = lock.read_bytes()
+    return Path(os.fsdecode(said[:-1])) if said.endswith(b"\n") else None
+
+
 class Home:
     """The folder `redis` below CENSUS_VAR, made when it is not there. Nothing in it is removed."""
 
@@ -69,7 +89,7 @@ class Home:
         """Raises EmbeddedRedisError: the folder cannot be made, or not be written to."""
         self.folder = var.resolve() / "redis"
         self.log = self.folder / "redis.log"
-        self._lock = self.folder / "redis.lock"
+        self._lock = self.folder / LOCK
         self._log_from = 0
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -81,7 +101,7 @@ class Home:
     @property
     def url(self) -> str:
         """The socket as CENSUS_REDIS_URL has it."""
-        return f"unix://{quote(str(self.socket))}"
+        return _url(self.socket)
 
     def own(self) -> int | None:
         """Hold `owner.lock`: its descriptor, to be closed. None: another server has it."""
@@ -94,7 +114,7 @@ class Home:
         """
         descriptor = self._taken(self._lock)
         if descriptor is None:
-            self.socket = self._told() or self.socket
+            self.socket = _written_in(self._lock) or self.socket
             return None
         try:
             self._tell(descriptor)
@@ -147,10 +167,6 @@ class Home:
                 return file.read(TAIL_BYTES).decode(errors="replace")
         except OSError:
             return ""
-
-    def _told(self) -> Path | None:
-        said = self._lock.read_bytes()
-        return Path(os.fsdecode(said[:-1])) if said.endswith(b"\n") else None
 
     def _tell(self, descriptor: int) -> None:
         said = os.fsencode(self.socket) + b"\n"

@@ -72,7 +72,8 @@ class Intake:
         told = {"job": entry.id, "manifest": job.manifest, "deliveries": entry.deliveries}
         logger.info("a job is split", extra={"action": "splitting", **told})
         try:
-            await split_job(self._settings, feed, job, entry.deliveries)
+            held.job = entry.id
+            await split_job(self._settings, feed, job, held)
         except (NotOurs, RedisAway) as exc:
             if isinstance(exc, RedisAway):
                 raise

@@ -1,5 +1,6 @@
-"""What nobody else removes: names of consumers that died, of jobs that expired, files of jobs that
-are over. Any consumer does it, now and then; twice does no harm.
+"""What nobody else looks after: names of consumers that died and of jobs that expired, files of
+jobs that are over, entries that somebody removed by hand. Any consumer does it, now and then;
+twice does no harm.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ __all__ = ["Janitor"]
 
 logger = logging.getLogger(__name__)
 
-_FORGET = Script("forget")
+_FORGET, _REPAIR = Script("forget"), Script("repair")
 
 EVERY_SECONDS = 60.0
 #: Far longer than any consumer that lives is quiet.
@@ -33,6 +34,8 @@ IDLE_SECONDS = 3600.0
 ROUND = 500
 #: An upload that no job names is a leftover, once it is so old: one under way is younger.
 ORPHAN_SECONDS = 3600.0
+
+REMOVED = "its entry was removed from census:jobs before it was split whole"
 
 _UPLOAD = re.compile(r"[0-9a-f]{32}\.[a-z]+(\.part)?\Z")
 
@@ -71,11 +74,11 @@ class Janitor:
         """Look at everything once."""
         for stream in self._names:
             await self._streams.sweep(stream, idle_seconds=IDLE_SECONDS)
-        await self._forget_expired()
+        await self._look_at_jobs()
         await self._drop_orphans()
 
-    async def _forget_expired(self) -> None:
-        """Names of jobs in the index, long after the jobs themselves expired."""
+    async def _look_at_jobs(self) -> None:
+        """Jobs of the index: some need a mend, some expired long ago and are only a name."""
         found: list[bytes] = await self._patience(
             lambda: self._redis.execute_command(
                 "ZRANGEBYLEX", keys.INDEX, self._after, "+", "LIMIT", 0, ROUND
@@ -86,10 +89,29 @@ class Janitor:
         for member in found:
             text = member.decode(errors="replace")
             milliseconds, _, sequence = text.partition("-")
-            if milliseconds.isdigit() and sequence.isdigit() and int(milliseconds) < newest:
-                job = f"{int(milliseconds)}-{int(sequence)}"
+            if not (milliseconds.isdigit() and sequence.isdigit()):
+                continue
+            job = f"{int(milliseconds)}-{int(sequence)}"
+            await self._repair(job)
+            if int(milliseconds) < newest:
                 ask = partial(_FORGET, self._redis, [keys.job(job), keys.INDEX], text)
                 await self._patience(ask)
+
+    async def _repair(self, job: str) -> None:
+        """Put back what somebody removed by hand; a job that cannot go on says why."""
+        known = partial(self._redis.execute_command, "HMGET", keys.job(job), "state", "kind")
+        state, kind = await self._patience(known)
+        if state != b"running" or kind is None:
+            return
+        of_kind = kind.decode(errors="replace")
+        named = [*keys.of_job(job), keys.shards(of_kind), keys.INTAKE, keys.open_jobs(of_kind)]
+        said = (job, int(self._settings.result_ttl), REMOVED)
+        put_back = await self._patience(partial(_REPAIR, self._redis, named, *said))
+        if put_back:
+            logger.warning(
+                "entries of a job had been removed by hand",
+                extra={"action": "repaired", "job": job, "shards": put_back},
+            )
 
     async def _drop_orphans(self) -> None:
         """Uploaded manifests whose job is over, or never was."""

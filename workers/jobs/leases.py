@@ -73,7 +73,7 @@ class Leases:
             await asyncio.sleep(pause)
 
     async def _renew(self) -> None:
-        for stream, of_stream in self._held.items():
+        for stream, of_stream in list(self._held.items()):  # streams may join meanwhile
             held = list(of_stream.values())
             if not held:
                 continue

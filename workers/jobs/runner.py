@@ -66,8 +66,10 @@ class Runner:
             records = await quarantine.run(rows, lambda some: self._inspect(held, some, options))
         else:
             records = await self._inspect(held, rows, options)
-        answer = await self._record(held, place, records, ttl)
-        if answer == "NOINPUT":  # dropped meanwhile
+        answer = "NOINPUT"
+        if records or not held.over:
+            answer = await self._record(held, place, records, ttl)
+        if answer == "NOINPUT":  # dropped meanwhile, or none of its rows was begun
             await self._streams.drop(stream, entry.id, *place, ttl)
         return answer == "OK"
 

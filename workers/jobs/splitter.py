@@ -14,8 +14,9 @@ from contextlib import aclosing, suppress
 from pathlib import Path
 
 from workers.errors import ManifestError, ManifestNotFound
-from workers.jobs.feeding import Feed, Opened
+from workers.jobs.feeding import Feed, NotOurs, Opened
 from workers.jobs.fields import Job
+from workers.jobs.leases import Held
 from workers.jobs.shards import MAX_SHARDS
 from workers.manifest.files import FileSource, upload_source
 from workers.manifest.objects import inline_rows
@@ -33,14 +34,14 @@ SHARD_BYTES = 4 * 1024 * 1024
 MOST_DEATHS = 20
 
 
-async def split_job(settings: WorkSettings, feed: Feed, job: Job, deliveries: int) -> None:
+async def split_job(settings: WorkSettings, feed: Feed, job: Job, held: Held) -> None:
     """Split a job whole. What is wrong with its manifest fails the job, and says so in it.
 
     Raises:
         NotOurs: it ended meanwhile, or somebody else splits it on.
         RedisAway: the time for it was over.
     """
-    opened = await feed.open(job, deliveries)
+    opened = await feed.open(job, held.entry.deliveries)
     try:
         if opened.deaths >= MOST_DEATHS:
             told = f"{opened.deaths} consumers died splitting it behind row {opened.rows}"
@@ -51,6 +52,8 @@ async def split_job(settings: WorkSettings, feed: Feed, job: Job, deliveries: in
         else:
             await _split_file(settings, feed, job, opened)
     except ManifestError as exc:
+        if held.lost:  # whoever has it now may be able to read on
+            raise NotOurs from exc
         await feed.fail(str(exc), settings.result_ttl)
     if job.upload is not None:
         remove_upload(settings, job.upload)

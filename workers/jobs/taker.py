@@ -41,7 +41,9 @@ class Taker:
         lease_seconds: float,
         room: Callable[[], int],
         work: Callable[[Held], Awaitable[None]],
+        suspect_from: int | None = None,
     ) -> None:
+        """Entries delivered *suspect_from* times are taken one by one: their fate is not shared."""
         self.stream = stream
         self._streams = streams
         self._leases = leases
@@ -49,6 +51,7 @@ class Taker:
         self._lease_seconds = lease_seconds
         self._room = room
         self._work = work
+        self._suspect_from = suspect_from
         self._stopping = asyncio.Event()
         self._freed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,9 +70,7 @@ class Taker:
                 entries: list[Entry] = []
                 if loop.time() - claimed >= interval:
                     claimed = loop.time()
-                    entries = await self._streams.claim(
-                        self.stream, room, idle_seconds=self._lease_seconds
-                    )
+                    entries = await self._claim(room)
                 entries = entries or await self._streams.read(self.stream, 1)
             except (RedisError, OSError, TimeoutError) as exc:
                 self._patience.trouble(exc)
@@ -81,6 +82,15 @@ class Taker:
             for entry in entries:
                 if not self._leases.has(self.stream, entry.id):
                     self._start(entry)
+
+    async def _claim(self, room: int) -> list[Entry]:
+        entries = await self._streams.claim(self.stream, room, idle_seconds=self._lease_seconds)
+        if self._suspect_from is None:
+            return entries
+        suspects = [entry for entry in entries if entry.deliveries >= self._suspect_from]
+        if others := [entry.id for entry in suspects[1:]]:
+            await self._streams.hand_back(self.stream, others)
+        return [entry for entry in entries if entry not in suspects[1:]]
 
     def stop(self) -> None:
         """Take nothing more."""

@@ -79,6 +79,10 @@ class ColumnReader:
             return bad_row(index, end, str(exc), identity)
         return Row(index, identity or str(index), url, end, None, extra)
 
+    def count_from(self, index: int) -> None:
+        """Number the next row *index*. Columns keep their names: those depend on no row."""
+        self._index = index
+
     def _cells(self, text: str) -> list[str]:
         """The cells of a line. Raises ValueError with why it has none."""
         raise NotImplementedError

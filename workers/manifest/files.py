@@ -6,18 +6,31 @@ import asyncio
 import errno
 import hashlib
 import os
+import re
 import stat
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
+from typing import Any, ParamSpec, Self, TypeVar
 
 from workers.errors import ManifestError, ManifestNotFound
+from workers.manifest.gunzip import GZIP_MAGIC
 from workers.manifest.inflate import Inflater
+from workers.manifest.parquet import PARQUET_MAGIC
+from workers.manifest.unzstd import ZSTD_MAGICS
 
-__all__ = ["FileSource", "open_below"]
+__all__ = ["UPLOADS", "FileSource", "open_below", "upload_source"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: The folder below the data root where uploads lie; no path of a client leads there.
+UPLOADS = ".uploads"
 
 _BLOCK = 64 * 1024
+_HASHED_BLOCK = 1024 * 1024
+_KEPT = re.compile(r"[0-9a-f]{32}\.[a-z]+")
 _WALK = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -37,6 +50,24 @@ def open_below(root: Path, filepath: str) -> int:
     parts = [part for part in filepath.split("/") if part]
     if not parts or "\0" in filepath or any(part.startswith(".") for part in parts):
         raise missing
+    return _walk(base, parts, missing)
+
+
+def upload_source(root: Path, name: str, *, max_bytes: int) -> FileSource:
+    """The upload kept as *name*, 32 hexadecimal digits, a dot and its kind, below *root*.
+
+    Raises:
+        ManifestNotFound: it is not there, or not under such a name, or reached through a link.
+    """
+    missing = ManifestNotFound("the uploaded manifest is not below CENSUS_DATA_ROOT")
+    if _KEPT.fullmatch(name) is None:
+        raise missing
+    base = os.path.abspath(root)  # noqa: PTH100 - as in `open_below`
+    return FileSource.opened(_walk(base, [UPLOADS, name], missing), "upload", max_bytes=max_bytes)
+
+
+def _walk(base: str, parts: list[str], missing: ManifestNotFound) -> int:
+    """Open the regular file *parts* lead to below *base*, or raise *missing*."""
     opened = -1
     try:
         opened = os.open(base, os.O_RDONLY | os.O_CLOEXEC | os.O_DIRECTORY)
@@ -61,28 +92,59 @@ def open_below(root: Path, filepath: str) -> int:
 class FileSource:
     """A file's blocks, read in a thread so that a slow disk never stops the event loop."""
 
+    size: int  #: bytes as stored, when it was opened
+    stamp: str  #: time of the last change in ns and size, when it was opened: another, another file
+    #: Whether offsets of rows are offsets in the file as stored; None until it was read.
+    plain: bool | None
+
     def __init__(self, root: Path, filepath: str, *, max_bytes: int) -> None:
         """Opens the file. Raises ManifestNotFound."""
-        self.name = filepath
-        self._fd = open_below(root, filepath)
+        self._begin(open_below(root, filepath), filepath, max_bytes)
+
+    @classmethod
+    def opened(cls, descriptor: int, name: str, *, max_bytes: int) -> Self:
+        """A regular file that is open; *descriptor* is closed with the source."""
+        source = cls.__new__(cls)
+        source._begin(descriptor, name, max_bytes)  # noqa: SLF001 - of its own class
+        return source
+
+    def _begin(self, descriptor: int, name: str, max_bytes: int) -> None:
+        self.name = name
+        self._fd = descriptor
         self._max = max_bytes
-        self._hash = hashlib.sha256()
-        self._whole = False
-        self._reading: asyncio.Future[bytes | None] | None = None  # in a thread, until it is done
+        self._sha256: str | None = None
+        self._under_way: set[asyncio.Future[Any]] = set()  # in threads, until each is done
+        found = os.fstat(descriptor)
+        self.size, self.stamp = found.st_size, f"{found.st_mtime_ns}:{found.st_size}"
+        self.plain = None
 
     @property
     def sha256(self) -> str | None:
-        """Of the file as it lies there, once it was read to its end."""
-        return self._hash.hexdigest() if self._whole else None
+        """Of the file as it lies there, once it was read from its start to its end."""
+        return self._sha256
+
+    async def whole_sha256(self) -> str:
+        """As `sha256`, reading the file once more where that does not know it.
+
+        Raises:
+            ManifestError: the file cannot be read, or was shortened.
+        """
+        if self._sha256 is None:
+            digest, position = hashlib.sha256(), 0
+            while count := await self._in_thread(self._hash, digest, position):
+                position += count
+            self._sha256 = digest.hexdigest()
+        return self._sha256
 
     def close(self) -> None:
         """Close the file; reading it is over."""
         descriptor, self._fd = self._fd, -1
         if descriptor < 0:
             return
-        if self._reading is not None and not self._reading.done():
+        if under_way := [step for step in self._under_way if not step.done()]:
             # A cancelled read: the number of a closed file could be another file's by now.
-            self._reading.add_done_callback(partial(_close, descriptor))
+            ending = asyncio.gather(*under_way, return_exceptions=True)
+            ending.add_done_callback(lambda _: os.close(descriptor))
         else:
             os.close(descriptor)
 
@@ -90,38 +152,57 @@ class FileSource:
         """The descriptor of the file, which is whole where it lies."""
         return self._fd
 
-    async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """The file's bytes from its start, inflated."""
-        reading = self._read(self._fd)
-        loop = asyncio.get_running_loop()
+    async def blocks(self, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """The file's bytes, inflated, from offset *start*, which plain ones are not read up to."""
+        reading = self._read(start)
         try:
-            while True:
-                self._reading = loop.run_in_executor(None, next, reading, None)
-                block = await asyncio.shield(self._reading)
-                if block is None:
-                    return
+            while (block := await self._in_thread(next, reading, None)) is not None:
                 yield block
         finally:
             with suppress(ValueError):  # cancelled while the thread still reads
                 reading.close()
 
-    def _read(self, descriptor: int) -> Generator[bytes, None, None]:
-        inflater = Inflater(self._max)
-        self._hash = hashlib.sha256()
-        position = 0
+    async def _in_thread(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        call = partial(step, *args, **kwargs)
+        future = asyncio.get_running_loop().run_in_executor(None, call)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(future)
+
+    def _read(self, start: int) -> Generator[bytes, None, None]:
+        inflater = Inflater(self._max, start=start)
+        digest, position, skipped = hashlib.sha256(), 0, False
+        while data := self._pread(_BLOCK, position):
+            if not position:
+                packed = data.startswith((GZIP_MAGIC, *ZSTD_MAGICS, PARQUET_MAGIC))
+                self.plain = not packed
+            position += len(data)
+            digest.update(data)
+            came = False
+            for piece in inflater.feed(data):
+                if piece:
+                    came = True
+                    yield piece
+            if not came:  # so that a reader who left is noticed while much is skipped
+                yield b""
+            after = inflater.reach(position)
+            position, skipped = after, skipped or after != position
+        yield from inflater.finish()
+        if not skipped:
+            self._sha256 = digest.hexdigest()
+
+    def _hash(self, digest: hashlib._Hash, position: int) -> int:
+        data = self._pread(_HASHED_BLOCK, position)
+        digest.update(data)
+        return len(data)
+
+    def _pread(self, count: int, position: int) -> bytes:
+        """Up to *count* bytes; none at the end only. Raises ManifestError."""
         try:
-            while data := os.pread(descriptor, _BLOCK, position):
-                position += len(data)
-                self._hash.update(data)
-                yield from inflater.feed(data)
+            data = os.pread(self._fd, count, position)
+            if not data and (left := os.fstat(self._fd).st_size) < self.size:
+                told = f"the manifest had {self.size} bytes and was shortened to {left}"
+                raise ManifestError(told)
         except OSError as exc:
             raise ManifestError(f"cannot read the manifest: {exc.strerror}") from exc
-        yield from inflater.finish()
-        self._whole = True
-
-
-def _close(descriptor: int, reading: asyncio.Future[bytes | None]) -> None:
-    """Close the descriptor behind the last read, of which nobody wants to know any more."""
-    os.close(descriptor)
-    if not reading.cancelled():
-        reading.exception()
+        return data

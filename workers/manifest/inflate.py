@@ -33,10 +33,14 @@ class Codec(Protocol):
 class Inflater:
     """Passes plain bytes on and inflates what is compressed, up to a cap."""
 
-    def __init__(self, max_bytes: int, *, coding: str | None = None) -> None:
-        """With a *coding*, `gzip` or `zstd`, nothing else is taken."""
+    def __init__(self, max_bytes: int, *, coding: str | None = None, start: int = 0) -> None:
+        """With a *coding*, `gzip` or `zstd`, nothing else is taken.
+
+        Of the inflated bytes those from offset *start* come out; what is before is passed over.
+        """
         self._max = max_bytes
         self._coding = coding
+        self._start = start
         self._total = 0
         self._head = b""
         self._told = False
@@ -62,6 +66,16 @@ class Inflater:
         for piece in self._codec.feed(data):
             yield self._counted(piece)
 
+    def reach(self, position: int) -> int:
+        """Where to read on when all bytes before *position* were fed.
+
+        Plain bytes before the start need not be fed: only the last of them, which proves that
+        there are so many.
+        """
+        if self._told and self._codec is None and self._total < self._start:
+            position = self._total = self._start - 1
+        return position
+
     def finish(self) -> Iterator[bytes]:
         """What is left at the end. Raises as `feed`, and ManifestError for an end too early."""
         if not self._told and (head := self._head):
@@ -71,6 +85,9 @@ class Inflater:
         if self._codec is not None:
             for piece in self._codec.finish():
                 yield self._counted(piece)
+        if self._total < self._start:
+            told = f"the manifest has fewer than {self._start} bytes, where it was to be read on"
+            raise ManifestError(told)
 
     @staticmethod
     def _plain(head: bytes) -> bool:
@@ -88,8 +105,9 @@ class Inflater:
             raise ManifestError(f"the bytes are not {self._coding}, as they were said to be")
 
     def _counted(self, piece: bytes) -> bytes:
+        before = self._total
         self._total += len(piece)
         if self._total > self._max:
             msg = f"the manifest is larger than {self._max} bytes"
             raise ManifestTooLarge(msg)
-        return piece
+        return piece if before >= self._start else piece[self._start - before :]

@@ -34,15 +34,16 @@ class ArrayCutter:
     to say. An element that is longer than the cap is told as such and never held whole.
     """
 
-    def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_LINE_BYTES, *, start: int = 0) -> None:
+        """Of blocks from offset *start* on: there stands the comma or bracket of an element."""
         self._max = max_bytes
         self._rest = b""  # of the element begun
         self._scanned = 0  # bytes of the rest that are behind the scan
         self._skipping = False
         self._depth = 0
         self._inside = False  # a string
-        self._offset = 0  # of the first byte of the rest
-        self._state = "before"  # before | within | behind the array
+        self._offset = start  # of the first byte of the rest
+        self._state = "within" if start else "before"  # before | within | behind the array
 
     def feed(self, block: bytes) -> list[Line]:
         """The elements that *block* completes.

@@ -71,6 +71,11 @@ class LookingReader:
             self._reader = _looking(line.text or b"")(extra=self._extra)
         return self._reader.read(line)
 
+    def count_from(self, index: int) -> None:
+        """Number the next row of the reader chosen *index*."""
+        if self._reader is not None:
+            self._reader.count_from(index)
+
 
 def _looking(line: bytes) -> type[TsvReader | CsvReader | JsonReader]:
     text = line.decode(errors="replace").strip(" ")

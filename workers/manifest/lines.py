@@ -24,12 +24,13 @@ class Line(NamedTuple):
 class LineCutter:
     """Cuts a stream of blocks. `feed` each block, `finish` at the end; a BOM is dropped."""
 
-    def __init__(self, max_bytes: int = MAX_LINE_BYTES) -> None:
+    def __init__(self, max_bytes: int = MAX_LINE_BYTES, *, start: int = 0) -> None:
+        """Of blocks from offset *start* on, which is the end of a line."""
         self._max = max_bytes
         self._rest = b""
         self._skipping = False
-        self._offset = 0  # of the first byte of the rest
-        self._first = True
+        self._offset = start  # of the first byte of the rest
+        self._first = start == 0
 
     def feed(self, block: bytes) -> list[Line]:
         """The lines that *block* completes, empty ones left out."""

@@ -51,6 +51,10 @@ class JsonReader:
         )
         return self._counted(row)
 
+    def count_from(self, index: int) -> None:
+        """Number the next row *index*."""
+        self._index = index
+
     def _counted(self, row: Row) -> Row:
         self._index += 1
         return row

@@ -29,20 +29,22 @@ _BLOCK = 64 * 1024
 
 
 async def parquet_rows(
-    source: Source, *, limit: int | None = None, extra: bool = False
+    source: Source, *, limit: int | None = None, extra: bool = False, begin: int = 0
 ) -> AsyncGenerator[Row, None]:
-    """The rows of a Parquet file; at most *limit* of them, with the other columns if *extra*.
+    """The rows of a Parquet file from the row *begin* on, with the other columns if *extra*.
+
+    Ends before the row *limit*, if given.
 
     Raises:
-        ManifestError: it cannot be read on, or has no column `url`.
+        ManifestError: it cannot be read on, or has no column `url`, or less than *begin* rows.
     """
-    starting = asyncio.ensure_future(_start(await source.whole(), limit, extra))
+    starting = asyncio.ensure_future(_start(await source.whole(), begin, limit, extra))
     try:
         process = await asyncio.shield(starting)
     except asyncio.CancelledError:
         await _end(await starting)  # which nobody would end who never saw it start
         raise
-    index = 0
+    index = begin
     try:
         async for line in _lines(process):
             if isinstance(line, dict):
@@ -68,10 +70,10 @@ def _row(index: int, line: list[Any]) -> Row:
     return Row(index, identity or str(index), url, index + 1, None, passed)
 
 
-async def _start(descriptor: int, limit: int | None, extra: bool) -> Process:
+async def _start(descriptor: int, begin: int, limit: int | None, extra: bool) -> Process:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("CENSUS_")}
     environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
-    asked = [str(-1 if limit is None else limit), *(["extra"] if extra else [])]
+    asked = [str(begin), str(-1 if limit is None else limit), *(["extra"] if extra else [])]
     try:
         return await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "workers.manifest.parquet_child", *asked),

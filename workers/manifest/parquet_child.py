@@ -1,7 +1,10 @@
 """What the process does that reads a Parquet file: standard input → lines on standard output.
 
 A line is `[id, url, extra, problem]` for each row, `extra` being JSON as text. The last one is
-`{"rows": n}` or `{"error": why}`; without it the process died. Reading is within bounds of memory.
+`{"rows": n}` or `{"error": why}`; without it the process died. A blank line says nothing but that
+it lives. Reading is within bounds of memory.
+
+The arguments: the row to begin with, the row to end before or -1, and `extra` or nothing.
 """
 
 from __future__ import annotations
@@ -37,8 +40,8 @@ _BUFFER_BYTES = 1024 * 1024
 
 def main() -> None:
     """Read standard input to its end. The last line says what came of it."""
-    limit, extra = int(sys.argv[1]), "extra" in sys.argv[2:]
-    out, rows = sys.stdout.buffer, 0
+    rows, limit, extra = int(sys.argv[1]), int(sys.argv[2]), "extra" in sys.argv[3:]
+    out = sys.stdout.buffer
     try:
         os.environ["ARROW_DEFAULT_MEMORY_POOL"] = "system"  # others reserve a gigabyte at once
         import pyarrow as pa
@@ -50,11 +53,14 @@ def main() -> None:
         file = pq.ParquetFile(
             sys.stdin.buffer, buffer_size=_BUFFER_BYTES, pre_buffer=False, memory_map=False
         )
-        for lines in _batches(file, extra):
+        for lines in _batches(file, rows, extra):
             if limit >= 0:
                 lines = lines[: limit - rows]
             out.write(b"".join(lines))
             rows += len(lines)
+            if not lines:  # rows that are passed over: a blank line says that it goes on
+                out.write(b"\n")
+                out.flush()
             if rows == limit:
                 break
         last: dict[str, Any] = {"rows": rows}
@@ -87,8 +93,8 @@ def _bound_memory() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _batches(file: ParquetFile, extra: bool) -> Iterator[list[bytes]]:
-    """The rows, as lines, a batch at a time."""
+def _batches(file: ParquetFile, begin: int, extra: bool) -> Iterator[list[bytes]]:
+    """The rows from *begin* on, as lines, a batch at a time."""
     names = [field.name for field in file.schema_arrow]
     folded = [name.strip().lower() for name in names]
     if "url" not in folded:
@@ -102,7 +108,12 @@ def _batches(file: ParquetFile, extra: bool) -> Iterator[list[bytes]]:
         if extra and field.name not in (url, identity) and not _holds_binary(field.type)
     ]
     wanted = [url, *([identity] if identity is not None else []), *others]
-    for batch in file.iter_batches(_BATCH_ROWS, columns=wanted, use_threads=False):
+    groups, passed_over = _groups(file, begin)
+    for batch in file.iter_batches(
+        _BATCH_ROWS, row_groups=groups, columns=wanted, use_threads=False
+    ):
+        if passed_over:
+            batch, passed_over = batch[passed_over:], max(0, passed_over - batch.num_rows)
         columns = {
             name: _values(batch.column(at))
             for at, name in reversed(list(enumerate(batch.schema.names)))
@@ -119,6 +130,18 @@ def _batches(file: ParquetFile, extra: bool) -> Iterator[list[bytes]]:
             )
             for at in range(batch.num_rows)
         ]
+
+
+def _groups(file: ParquetFile, begin: int) -> tuple[list[int], int]:
+    """The row groups from that of the row *begin* on, and how many rows stand before it there."""
+    for at in range(file.num_row_groups):
+        count = file.metadata.row_group(at).num_rows
+        if begin < count:
+            return list(range(at, file.num_row_groups)), begin
+        begin -= count
+    if begin:
+        raise ValueError("it has fewer rows than were read of it before")
+    return [], 0
 
 
 def _holds_binary(kind: pyarrow.DataType) -> bool:

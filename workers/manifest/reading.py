@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from workers.errors import ManifestError
 from workers.manifest.csv_lines import CsvReader
 from workers.manifest.json_array import ArrayCutter
 from workers.manifest.kinds import Kind, LookingReader, check_readable, kind_of_name
 from workers.manifest.lines import Line, LineCutter
 from workers.manifest.ndjson import JsonReader
 from workers.manifest.parquet import PARQUET_MAGIC, parquet_rows
-from workers.manifest.rows import Reader, Row, Source
+from workers.manifest.rows import Reader, Resume, Row, Source
 from workers.manifest.tsv import TsvReader
 
 __all__ = ["read_rows"]
@@ -28,23 +29,33 @@ _READERS: dict[Kind, type[TsvReader | CsvReader | JsonReader]] = {
 
 
 async def read_rows(
-    source: Source, *, kind: Kind | None = None, limit: int | None = None, extra: bool = False
+    source: Source,
+    *,
+    kind: Kind | None = None,
+    limit: int | None = None,
+    extra: bool = False,
+    after: Resume | None = None,
 ) -> AsyncGenerator[Row, None]:
     """The rows of *source*; at most *limit* of them, with the other columns if *extra*.
 
-    Without *kind* the name of the source tells it, or else how its bytes begin.
+    Without *kind* the name of the source tells it, or else how its bytes begin. With *after* the
+    rows behind that place, the same as without it; *limit* counts those before as well.
 
     Raises:
         ManifestError: when the bytes cannot be read on; rows before that were given.
     """
     kind = kind or kind_of_name(source.name)
     check_readable(kind)
-    if limit == 0:
+    given = after.rows if after is not None else 0
+    if limit is not None and limit <= given:
         return
-    if kind is not Kind.PARQUET:
-        cutter = _Cutter(kind, extra=extra)
+    cutter = _Cutter(kind, extra=extra)
+    start: int | None = 0 if kind is not Kind.PARQUET else None
+    if after is not None and given and start is not None:
+        start = await _settled(cutter, source, after)
+    if start is not None:
         idle = 0
-        async with aclosing(source.blocks()) as blocks:
+        async with aclosing(source.blocks(start)) as blocks:
             async for block in blocks:
                 lines = cutter.feed(block)
                 if cutter.parquet:
@@ -64,10 +75,33 @@ async def read_rows(
                 if (row := cutter.reader.read(line)) is not None:
                     yield row
             return
-        check_readable(Kind.PARQUET)
-    async with aclosing(parquet_rows(source, limit=limit, extra=extra)) as rows:
+    check_readable(Kind.PARQUET)
+    async with aclosing(parquet_rows(source, limit=limit, extra=extra, begin=given)) as rows:
         async for row in rows:
             yield row
+
+
+async def _settled(cutter: _Cutter, source: Source, after: Resume) -> int | None:
+    """Read the beginning once more: up to the first row, behind which nothing decides how to read.
+
+    Returns the offset from which the cutter is to be fed next, or None where it is Parquet.
+    """
+    idle = 0
+    async with aclosing(source.blocks()) as blocks:
+        async for block in blocks:
+            lines = cutter.feed(block)
+            if cutter.parquet:
+                return None
+            for line in lines:
+                if (row := cutter.reader.read(line)) is not None:
+                    return cutter.go_on(row, after)
+                if (idle := idle + 1) % _LINES_IN_A_ROW == 0:
+                    await asyncio.sleep(0)
+            await asyncio.sleep(0)
+    for line in cutter.finish():
+        if (row := cutter.reader.read(line)) is not None:
+            return cutter.go_on(row, after)
+    raise ManifestError("the manifest has changed: of the rows read before there is none")
 
 
 class _Cutter:
@@ -113,6 +147,20 @@ class _Cutter:
             else:
                 self._chosen = self._lines
         return self._chosen.feed(block)
+
+    def go_on(self, first: Row, after: Resume) -> int:
+        """Go on behind *after*, the *first* row having been read; returns the offset to feed from.
+
+        Raises ManifestError where the first row ends behind that.
+        """
+        if first.end > after.end:
+            raise ManifestError("the manifest has changed: its first row ends elsewhere")
+        self.reader.count_from(after.rows)
+        if self._chosen is self._array:  # of the last element the bracket tells that it is the last
+            self._chosen = ArrayCutter(start=after.end - 1)
+            return after.end - 1
+        self._head, self._chosen = None, LineCutter(start=after.end)
+        return after.end
 
     def finish(self) -> list[Line]:
         """What is left at the end."""

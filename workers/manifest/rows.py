@@ -14,6 +14,7 @@ __all__ = [
     "MAX_EXTRA_BYTES",
     "TOO_LONG",
     "Reader",
+    "Resume",
     "Row",
     "Source",
     "bad_row",
@@ -40,16 +41,23 @@ class Row(NamedTuple):
     extra: bytes | None = None  #: the other columns, where they were asked for: a JSON object
 
 
+class Resume(NamedTuple):
+    """Where to read on: behind the last row that was given."""
+
+    rows: int  #: how many were given: the index of that row, and one
+    end: int  #: its `Row.end`
+
+
 class Source(Protocol):
     """Where the bytes of a manifest come from."""
 
     name: str  #: as the client named it
 
-    def blocks(self) -> AsyncGenerator[bytes, None]:
-        """The manifest's bytes from its start, inflated, in blocks of any size, also none.
+    def blocks(self, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """The manifest's bytes, inflated, from offset *start*, in blocks of any size, also none.
 
         Raises:
-            ManifestError: when they cannot be read on.
+            ManifestError: when they cannot be read on, or are fewer than *start*.
         """
         ...
 
@@ -72,6 +80,10 @@ class Reader(Protocol):
 
     def read(self, line: Line) -> Row | None:
         """The row in *line*; None where the line is no row. Does not raise."""
+        ...
+
+    def count_from(self, index: int) -> None:
+        """Number the next row *index*, once a row was read."""
         ...
 
 

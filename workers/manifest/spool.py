@@ -13,9 +13,12 @@ import hashlib
 import os
 import tempfile
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from workers.errors import ManifestError, ManifestTooLarge
+from workers.manifest.files import UPLOADS
 from workers.manifest.inflate import Inflater
 
 __all__ = ["Spool", "SpoolFull", "SpoolRoom"]
@@ -28,15 +31,21 @@ class SpoolFull(ManifestError):
 
 
 class SpoolRoom:
-    """Where spools lie and what all of them together may hold."""
+    """Where spools lie and what all of them together may hold, manifests kept for jobs included."""
 
     def __init__(self, root: Path, max_bytes: int) -> None:
-        self.folder = root / ".uploads"
+        self.folder = root / UPLOADS
+        self.unfinished: set[str] = set()  #: names in the folder that are claimed as they grow
         self._free = max_bytes
+        self._kept = 0
+
+    async def look(self) -> None:
+        """See how much lies in the folder: consumers remove what jobs no longer need."""
+        self._kept = await asyncio.to_thread(_size_of, self.folder, frozenset(self.unfinished))
 
     def take(self, count: int) -> None:
         """Claim *count* bytes. Raises SpoolFull."""
-        if count > self._free:
+        if count > self._free - self._kept:
             raise SpoolFull("the room for uploaded manifests is used up")
         self._free -= count
 
@@ -63,7 +72,7 @@ class Spool:
         self._grown = asyncio.Event()
         try:
             room.folder.mkdir(parents=True, exist_ok=True)
-            self._file = tempfile.TemporaryFile(dir=room.folder, buffering=0)  # noqa: SIM115 - closed by close()
+            self._file = self._opened()
         except OSError as exc:
             raise SpoolFull(f"cannot spool the upload: {exc.strerror}") from exc
 
@@ -81,7 +90,11 @@ class Spool:
         """
         if self._written + len(data) > self._max:
             raise ManifestTooLarge(f"the manifest is larger than {self._max} bytes")
-        self._room.take(len(data))
+        try:
+            self._room.take(len(data))
+        except SpoolFull:
+            await self._room.look()  # something may have been removed meanwhile
+            self._room.take(len(data))
         self._claimed += len(data)
         self._writing = asyncio.ensure_future(asyncio.to_thread(self._append, data))
         try:
@@ -92,6 +105,9 @@ class Spool:
             raise ManifestError(f"cannot spool the upload: {exc.strerror}") from exc
         self._written += len(data)
         self._grown.set()
+
+    def _opened(self) -> IO[bytes]:
+        return tempfile.TemporaryFile(dir=self._room.folder, buffering=0)
 
     def _append(self, data: bytes) -> None:
         self._hash.update(data)
@@ -134,9 +150,9 @@ class Spool:
             raise self.error
         return self._file.fileno()
 
-    async def blocks(self) -> AsyncGenerator[bytes, None]:
-        """The upload's bytes, inflated if it is a gzip or zstd file, as they come."""
-        inflater, position = Inflater(self._max), 0
+    async def blocks(self, start: int = 0) -> AsyncGenerator[bytes, None]:
+        """The upload's bytes from *start*, inflated if it is gzip or zstd, as they come."""
+        inflater, position = Inflater(self._max, start=start), 0
         while True:
             while position < self._written:
                 count = min(_BLOCK, self._written - position)  # beyond that, a write is under way
@@ -145,12 +161,27 @@ class Spool:
                 for piece in inflater.feed(data):
                     yield piece
                     await asyncio.sleep(0)  # pieces without rows must not hold up the event loop
-            if self._ended and position == self._written:
+                position = inflater.reach(position)
+            if self._ended and position >= self._written:
                 break
             self._grown.clear()
-            if position == self._written and not self._ended:
+            if position >= self._written and not self._ended:
                 await self._grown.wait()
         if self.error is not None:
             raise self.error
         for piece in inflater.finish():
             yield piece
+
+
+def _size_of(folder: Path, besides: frozenset[str]) -> int:
+    """Bytes of the files in *folder*, without those of the names *besides*."""
+    size = 0
+    try:
+        with os.scandir(folder) as found:
+            for entry in found:
+                if entry.name not in besides:
+                    with suppress(OSError):  # removed meanwhile
+                        size += entry.stat(follow_symlinks=False).st_size
+    except OSError:
+        return size
+    return size

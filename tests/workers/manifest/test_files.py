@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import hashlib
 import os
 import socket
+import threading
 from pathlib import Path
 
 import psutil
 import pytest
+import zstandard
 
+from tests.asserts import wait_until
 from workers.errors import ManifestError, ManifestNotFound, ManifestTooLarge
-from workers.manifest.files import FileSource, open_below
+from workers.manifest.files import FileSource, open_below, upload_source
 from workers.manifest.reading import read_rows
 
 TEXT = b"id\turl\n" + b"".join(b"%d\thttp://h/%d\n" % (n, n) for n in range(30_000))
@@ -202,3 +206,165 @@ async def test_reading_may_be_left_at_any_block(root: Path) -> None:
     source.close()
     assert psutil.Process().num_fds() == before
     assert source.sha256 is None
+
+
+async def test_a_second_reading_that_is_left_spoils_no_hash(root: Path) -> None:
+    """It is of the whole file, whatever was read since."""
+    source = FileSource(root, "images.tsv", max_bytes=1 << 30)
+    rows = [row async for row in read_rows(source)]
+    assert [row async for row in read_rows(source, limit=2)] == rows[:2]
+    assert source.sha256 == hashlib.sha256(TEXT).hexdigest()
+    source.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "plain"),
+    [
+        (TEXT, True),
+        (b"http://h/a", True),
+        (gzip.compress(TEXT), False),
+        (zstandard.ZstdCompressor().compress(TEXT), False),
+        (b"PAR1\n", False),  # rows end at rows there
+        (b"", None),
+    ],
+)
+async def test_what_is_known_of_a_file(root: Path, content: bytes, plain: bool | None) -> None:
+    """Size and stamp from its opening, whether it is plain from its first block."""
+    path = root / "file"
+    path.write_bytes(content)
+    source = FileSource(root, "file", max_bytes=1 << 30)
+    assert source.size == len(content)
+    assert source.stamp == f"{path.stat().st_mtime_ns}:{len(content)}"
+    assert source.plain is None
+    async for _ in source.blocks():
+        assert source.plain is plain
+    assert source.plain is plain
+    source.close()
+    os.utime(path, ns=(1, 1))
+    again = FileSource(root, "file", max_bytes=1 << 30)
+    assert again.stamp == f"1:{len(content)}"
+    again.close()
+
+
+async def test_whole_hash_of_what_was_read_in_part(root: Path) -> None:
+    """From the file where it is not known, and only then."""
+    content = TEXT * 5  # more than one step
+    (root / "images.tsv").write_bytes(content)
+    source = FileSource(root, "images.tsv", max_bytes=1 << 30)
+    assert b"".join([block async for block in source.blocks(700_000)]) == content[700_000:]
+    assert source.sha256 is None
+    assert await source.whole_sha256() == hashlib.sha256(content).hexdigest()
+    assert source.sha256 == hashlib.sha256(content).hexdigest()
+    source.close()
+    assert await source.whole_sha256() == source.sha256
+
+
+async def test_cancelled_hashing_closes_the_file_behind_the_thread(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that hangs: the loop goes on, the number of the file stays taken until then."""
+    go, met = threading.Event(), threading.Event()
+    pread, numbers = os.pread, []
+
+    def slow_disk(number: int, count: int, position: int) -> bytes:
+        met.set()
+        assert go.wait(5)
+        os.fstat(number)
+        numbers.append(number)
+        return pread(number, count, position)
+
+    before = psutil.Process().num_fds()
+    source = FileSource(root, "images.tsv", max_bytes=1 << 30)
+    monkeypatch.setattr(os, "pread", slow_disk)
+    hashing = asyncio.create_task(source.whole_sha256())
+    await wait_until(met.is_set)
+    hashing.cancel()
+    await asyncio.gather(hashing, return_exceptions=True)
+    source.close()
+    assert psutil.Process().num_fds() == before + 1
+    go.set()
+    await wait_until(lambda: psutil.Process().num_fds() == before)
+    assert len(numbers) == 1
+    with pytest.raises(ManifestError, match="Bad file descriptor"):
+        await source.whole_sha256()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_a_file_that_is_shortened_is_told(root: Path, packed: bool) -> None:
+    """Rows are gone then: no end, and no hash."""
+    path = root / "file"
+    path.write_bytes(gzip.compress(TEXT) if packed else TEXT)
+    size = path.stat().st_size
+    told = f"the manifest had {size} bytes and was shortened to {size - 1}"
+    source = FileSource(root, "file", max_bytes=1 << 30)
+    os.truncate(path, size - 1)
+    for start in (0, len(TEXT) - 100, len(TEXT)):
+        with pytest.raises(ManifestError, match=told):
+            async for _ in source.blocks(start):
+                pass
+    with pytest.raises(ManifestError, match=told):
+        await source.whole_sha256()
+    assert source.sha256 is None
+    source.close()
+
+
+KEPT = "0123456789abcdef" * 2
+
+
+async def test_a_kept_upload_is_opened_by_its_name(root: Path) -> None:
+    """Which no client has: to them it is their upload."""
+    (root / ".uploads" / f"{KEPT}.tsv").write_bytes(b"http://h/kept\n")
+    source = upload_source(root, f"{KEPT}.tsv", max_bytes=1 << 30)
+    assert source.name == "upload"
+    assert [row.url async for row in read_rows(source)] == ["http://h/kept"]
+    source.close()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{KEPT}.csv",
+        f"{KEPT}.tsv\n",
+        f"{KEPT}.TSV",
+        f"{KEPT}.",
+        KEPT,
+        f"{KEPT[:-1]}.tsv",
+        f"{KEPT[:-1]}A.tsv",
+        f"{KEPT}0.tsv",
+        f"../{KEPT}.tsv",
+        f"x/{KEPT}.tsv",
+        f"/{KEPT}.tsv",
+        "spool",
+        "",
+        "..",
+        f"{KEPT}.tsv\0",
+        f"{KEPT}.link",
+        f"{KEPT}.folder",
+        f"{KEPT}.fifo",
+    ],
+)
+def test_nothing_else_is_a_kept_upload(root: Path, name: str) -> None:
+    """Whatever lies there under such a name."""
+    folder = root / ".uploads"
+    for kept in ("x", "..", "."):
+        (folder / "x").mkdir(exist_ok=True)
+        (folder / kept / f"{KEPT}.tsv").write_bytes(b"http://h/kept\n")
+    for odd in (f"{KEPT}.", KEPT, f"{KEPT}.TSV", f"{KEPT}0.tsv", f"{KEPT[:-1]}.tsv"):
+        (folder / odd).write_bytes(b"http://h/odd\n")
+    (folder / f"{KEPT}.link").symlink_to(folder / f"{KEPT}.tsv")
+    (folder / f"{KEPT}.folder").mkdir()
+    os.mkfifo(folder / f"{KEPT}.fifo")
+    before = psutil.Process().num_fds()
+    with pytest.raises(ManifestNotFound) as caught:
+        upload_source(root, name, max_bytes=1 << 30)
+    assert str(caught.value) == "the uploaded manifest is not below CENSUS_DATA_ROOT"
+    assert psutil.Process().num_fds() == before
+
+
+def test_no_link_leads_to_uploads(root: Path) -> None:
+    """The folder itself is walked to as every other."""
+    (root / ".uploads").rename(root / "elsewhere")
+    (root / "elsewhere" / f"{KEPT}.tsv").write_bytes(b"http://h/kept\n")
+    (root / ".uploads").symlink_to(root / "elsewhere")
+    with pytest.raises(ManifestNotFound):
+        upload_source(root, f"{KEPT}.tsv", max_bytes=1 << 30)

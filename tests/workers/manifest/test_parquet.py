@@ -9,6 +9,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +29,7 @@ from workers.manifest.files import FileSource
 from workers.manifest.kinds import Kind
 from workers.manifest.lines import MAX_LINE_BYTES
 from workers.manifest.reading import read_rows
-from workers.manifest.rows import Row
+from workers.manifest.rows import Resume, Row
 from workers.manifest.spool import Spool, SpoolRoom
 
 
@@ -150,6 +152,47 @@ async def test_a_limit_ends_the_process(tmp_path: Path, limit: int) -> None:
     """So many rows, and no file read to its end for a hash nobody gets."""
     rows = await rows_of(tmp_path, {"url": ["http://h/"] * 2000}, limit=limit)
     assert len(rows) == min(limit, 2000)
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "plainly named"])
+async def test_reading_on_behind_a_row(tmp_path: Path, name: str) -> None:
+    """Within a group of rows and at its edges; those before are not even looked at."""
+    count = 4000
+    urls = [f"http://h/{n}" if n % 7 else None for n in range(count)]
+    table = pa.table({"n": range(count), "url": urls})
+    pq.write_table(table, tmp_path / name, row_group_size=1500)
+    file = source(tmp_path, name)
+    rows = [row async for row in read_rows(file, extra=True)]
+    assert len(rows) == count
+    content = bytearray((tmp_path / name).read_bytes())
+    first = pq.ParquetFile(tmp_path / name).metadata.row_group(0).column(0)
+    content[4 : first.total_compressed_size] = bytes(first.total_compressed_size - 4)
+    (tmp_path / name).write_bytes(content)
+    for at in (1500, 2999, 4000):
+        after = Resume(at, rows[at - 1].end)
+        assert [row async for row in read_rows(file, extra=True, after=after)] == rows[at:]
+    with pytest.raises(ManifestError):
+        await anext(read_rows(file, extra=True, after=Resume(1499, 1499)))
+    file.close()
+
+
+async def test_reading_on_ends_where_it_would_have(tmp_path: Path) -> None:
+    """A limit counts from the start, the rows before must be there."""
+    columns = {"url": [f"http://h/{n}" for n in range(2000)]}
+    rows = await rows_of(tmp_path, columns)
+    for at, limit in ((1, 1600), (1499, 1500), (700, 700), (700, 3000)):
+        assert await rows_of(tmp_path, columns, limit=limit, after=Resume(at, at)) == rows[at:limit]
+    with pytest.raises(ManifestError, match="fewer rows than were read of it before"):
+        await rows_of(tmp_path, columns, after=Resume(2001, 2001))
+
+
+def test_rows_passed_over_are_signs_of_life(tmp_path: Path) -> None:
+    """A group of rows may be large, and whoever waits for a row gives up after a while."""
+    pq.write_table(pa.table({"url": [f"http://h/{n}" for n in range(2000)]}), tmp_path / "a")
+    with (tmp_path / "a").open("rb") as file:
+        child = [sys.executable, "-m", "workers.manifest.parquet_child", "1999", "-1"]
+        done = subprocess.run(child, stdin=file, capture_output=True, timeout=60, check=True)
+    assert done.stdout == b"\n" * 7 + b'["","http://h/1999",null,null]\n{"rows":2000}\n'
 
 
 async def test_no_url_is_told_with_what_there_is(tmp_path: Path) -> None:

@@ -40,11 +40,12 @@ class Given:
         self.taken = 0
         self.closed = False
 
-    async def blocks(self) -> AsyncGenerator[bytes, None]:
+    async def blocks(self, start: int = 0) -> AsyncGenerator[bytes, None]:
         try:
             for block in self.given:
                 self.taken += 1
-                yield block
+                yield block[start:]
+                start = max(0, start - len(block))
             if self.error is not None:
                 raise self.error
         finally:

@@ -1,0 +1,174 @@
+"""A job's results as a stream: the lines as they were recorded, resumable at a cursor.
+
+Nothing is missed at the end: the state of a job is asked for, then its results; where nothing came
+of them and it had ended before, nothing will.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from aiohttp import web
+
+from server import keys
+from server.job_requests import check_query, cursor_of, job_of, ledger_of, wrong
+from server.ndjson import HEADERS, IDLE_SECONDS, log_end
+from server.problems import RequestError
+from server.readers import Readers
+from workers.errors import WorkError
+from workers.jobs.ledger import Ledger, Shard
+from workers.jobs.patience import RedisAway
+from workers.jobs.refusals import JobExpired, JobUnknown
+from workers.jobs.states import JobState, place
+from workers.records import progress_line, start_line
+
+__all__ = ["results"]
+
+logger = logging.getLogger(__name__)
+
+#: Where a stream begins.
+START = "0-0"
+#: A job that is followed is looked at so often while nothing comes.
+LOOK_SECONDS = 0.25
+#: Entries read at once: so much of lines, or one.
+BATCH_BYTES = 4 * 1024 * 1024
+BATCH_ENTRIES = 32
+
+_FOLLOW = {"0": False, "false": False, "1": True, "true": True}
+
+
+async def results(request: web.Request) -> web.StreamResponse:
+    """`GET /api/v1/jobs/{id}/results`: what is there, or with `follow` all there will be."""
+    check_query(request, "after", "follow")
+    after = cursor_of(request, "after") or START
+    follow = _FOLLOW.get(request.query.get("follow", "0"))
+    if follow is None:
+        raise wrong("follow", "give 1 or 0")
+    ledger, job = ledger_of(request), job_of(request)
+    readers = request.app[keys.READERS]
+    with readers.entered(follow=follow):
+        state = await ledger.state(job)
+        _check_released(state, after)
+        last = await ledger.last_result(job)
+        if last is None and state.summary.rows > state.released_rows:
+            # There were some before; now there are none. A release says so in the state.
+            _check_released(again := await ledger.state(job), after)
+            if again.released == state.released:
+                raise RequestError(410, f"the results of the job {job} are no longer in Redis")
+        until = None if follow else last or after
+        return await _Reading(request, ledger, readers, state, after, until).write()
+
+
+def _check_released(state: JobState, after: str) -> None:
+    """Raises RequestError (410) where results behind *after* are gone."""
+    if state.released is not None and place(after) < place(state.released):
+        told = f"results up to {state.released} were released: read on with after={state.released}"
+        raise RequestError(410, told, fields=[("after", told)])
+
+
+class _Reading:
+    """One answer."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        ledger: Ledger,
+        readers: Readers,
+        state: JobState,
+        after: str,
+        until: str | None,
+    ) -> None:
+        """Of results behind *after*, up to and with *until*; None follows the job."""
+        self._request = request
+        self._ledger = ledger
+        self._readers = readers
+        self._state = state
+        self._cursor = after
+        self._until = until
+        # Of a reading that leaves nothing out it is known how many rows it must come to.
+        begun = after == (state.released or START)
+        self._rows: int | None = state.released_rows if begun else None
+        self._seen: dict[int, int] = {}  # shards given out, 4,096 a number
+        self._largest = BATCH_BYTES
+        self._response = web.StreamResponse(headers=HEADERS)
+
+    async def write(self) -> web.StreamResponse:
+        """Write all of it. Raises ConnectionError where the client is gone."""
+        state = self._state
+        await self._response.prepare(self._request)
+        await self._response.write(
+            start_line(
+                kind=state.kind, manifest=state.manifest, options=state.options, job=state.id
+            )
+        )
+        try:
+            reason = await self._give_out()
+        except RedisAway:
+            reason = "Redis does not answer"
+        except JobUnknown:
+            reason = "deleted"
+        except JobExpired:
+            reason = "expired"
+        except WorkError as exc:
+            reason = f"failed: {exc}"
+        state = self._state
+        line = state.summary.line(
+            seconds=state.seconds,
+            manifest_sha256=state.manifest_sha256,
+            reason=reason,
+            cursor=self._cursor,
+        )
+        await self._response.write(line)
+        log_end(state.summary, reason)
+        return self._response
+
+    async def _give_out(self) -> str | None:
+        """Write record and progress lines; returns why that is not all, None where it is."""
+        loop = asyncio.get_running_loop()
+        told = loop.time()
+        while not self._readers.draining:
+            count = max(1, min(BATCH_ENTRIES, BATCH_BYTES // self._largest))
+            shards = await self._ledger.results(self._state.id, self._cursor, count)
+            before, self._state = self._state, await self._ledger.state(self._state.id)
+            released = self._state.released
+            if released is not None and place(self._cursor) < place(released):
+                return f"released: read on with after={released}"
+            for shard in shards:
+                if self._until is not None and place(shard.cursor) > place(self._until):
+                    break
+                await self._write(shard)
+            done = self._until is not None and place(self._cursor) >= place(self._until)
+            if shards or loop.time() - told >= IDLE_SECONDS:
+                summary = self._state.summary
+                await self._response.write(progress_line(summary, cursor=self._cursor))
+                told = loop.time()
+            if done or (not shards and (before.settled or self._until is not None)):
+                return self._ended(before)
+            if not shards:
+                await self._readers.rest(LOOK_SECONDS)
+        return "draining"
+
+    async def _write(self, shard: Shard) -> None:
+        self._cursor = shard.cursor
+        if shard.shard is None:
+            extra = {"action": "odd_result", "job": self._state.id, "entry": shard.cursor}
+            logger.warning("an entry of results is not ours and is passed over", extra=extra)
+            return
+        self._largest = max(self._largest if self._seen else 1, len(shard.lines))
+        chunk, bit = divmod(shard.shard, 4096)
+        if self._seen.get(chunk, 0) >> bit & 1:
+            return
+        self._seen[chunk] = self._seen.get(chunk, 0) | 1 << bit
+        if self._rows is not None:
+            self._rows += shard.rows
+        await self._response.write(shard.lines)
+
+    def _ended(self, state: JobState) -> str | None:
+        """Why results given out are not all of the job, as it stood before the last were read."""
+        if not state.settled:
+            return "running"
+        if state.state == "done":
+            missing = 0 if self._rows is None else state.summary.rows - self._rows
+            return f"failed: {missing} rows are no longer in Redis" if missing > 0 else None
+        return "cancelled" if state.state == "cancelled" else f"failed: {state.failure}"

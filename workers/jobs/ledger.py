@@ -1,0 +1,260 @@
+"""Jobs as clients see them: handed in, looked at, read, released, cancelled, removed.
+
+Everything is asked for a few seconds, not for ever: somebody waits for the answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from redis.exceptions import ResponseError
+
+from workers.jobs import keys
+from workers.jobs.cancel import cancel_job
+from workers.jobs.connection import Redis
+from workers.jobs.fields import BadEntry, Job, parse_entry
+from workers.jobs.patience import Patience, told
+from workers.jobs.refusals import (
+    IntakeExhausted,
+    JobExpired,
+    JobOver,
+    JobUnknown,
+    OtherRequest,
+    RedisBroken,
+)
+from workers.jobs.scripts import Script
+from workers.jobs.states import JobState, of_entry, of_hash, place
+from workers.manifest.kept import remove_upload
+
+__all__ = ["Ledger", "Released", "Shard", "Submitted"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_DELETE, _LOOK, _PAGE = Script("delete"), Script("look"), Script("page")
+_RELEASE, _SUBMIT = Script("release"), Script("submit")
+
+WITHIN_SECONDS = 5.0
+#: A submission is known by its token for so long.
+TOKEN_SECONDS = 24 * 3600
+#: One script looks at so many jobs, and drops so many shards of results.
+LOOKED_AT = 100
+RELEASED_AT_ONCE = 10
+
+#: Answers that pass by themselves, or are mended by whoever runs Redis. Others of the plain kind
+#: say that a key is not what it should be, and will say so again.
+_PASSING = (
+    "MISCONF",
+    "BUSY",
+    "UNKILLABLE",
+    "NOREPLICAS",
+    "READONLY",
+    "OOM",
+    "LOADING",
+    "MASTERDOWN",
+)
+_EXHAUSTED = ("exhausted", "equal or smaller")
+
+
+class Submitted(NamedTuple):
+    """The answer to a submission."""
+
+    job: str
+    new: bool  #: False: it was handed in before
+
+
+class Shard(NamedTuple):
+    """One entry of a job's results."""
+
+    cursor: str
+    shard: int | None  #: None: not an entry of ours
+    rows: int
+    lines: bytes
+
+
+class Released(NamedTuple):
+    """What a release dropped."""
+
+    entries: int
+    rows: int
+
+
+class Ledger:
+    """All of it may raise RedisAway, and RedisBroken where keys are not as this service has them."""
+
+    def __init__(self, redis: Redis, *, root: Path, ttl: int) -> None:
+        """*root* is the data root, *ttl* seconds a job is kept after its end."""
+        self._redis = redis
+        self._patience = Patience(redis)
+        self._root = root
+        self._ttl = ttl
+
+    async def check(self) -> None:
+        """Return if Redis answers."""
+        await self._ask(lambda: self._redis.execute_command("PING"))
+
+    async def submit(self, job: Job, token: str, fingerprint: str) -> Submitted:
+        """Hand *job* in, once for each *token*.
+
+        Raises:
+            OtherRequest: the token was used for another *fingerprint*.
+            IntakeExhausted: no further entry can be added.
+        """
+        fields = [part for pair in job.entry().items() for part in pair]
+        said = (TOKEN_SECONDS, fingerprint, *fields)
+        named = [keys.once(token), keys.INTAKE]
+        answer, found = await self._ask(lambda: _SUBMIT(self._redis, named, *said))
+        job_id = found.decode(errors="replace")
+        if answer == b"OTHER":
+            raise OtherRequest
+        if not keys.is_job_id(job_id):
+            raise RedisBroken("what is kept of an earlier submission is not ours")
+        return Submitted(job_id, answer == b"OK")
+
+    async def state(self, job: str) -> JobState:
+        """How *job* stands. Raises JobUnknown, JobExpired."""
+        ((_, found),) = (await self._look([job])).items()
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def page(self, after: str | None, limit: int) -> tuple[list[JobState], str | None]:
+        """Jobs, newest first, older than *after*; and a cursor for the next page, if there is one.
+
+        Of *limit* names some may be of no job any more: a page may be shorter and not the last.
+        """
+        count = limit + 1
+        if after is None:
+            said: tuple[str | int, ...] = ("+", "+", count)
+        elif place(after) == (0, 0):
+            return [], None
+        else:
+            said = (f"({keys.member(after)}", f"({after}", count)
+        members, ids = await self._ask(lambda: _PAGE(self._redis, [keys.INDEX, keys.INTAKE], *said))
+        names = {place(name.decode()) for name in (*members, *ids)}
+        chosen = [f"{one}-{two}" for one, two in sorted(names, reverse=True)]
+        following = chosen[limit - 1] if len(chosen) > limit else None
+        found: dict[str, JobState | Exception] = {}
+        for first in range(0, min(limit, len(chosen)), LOOKED_AT):
+            found |= await self._look(chosen[first : min(limit, first + LOOKED_AT)])
+        return [state for state in found.values() if isinstance(state, JobState)], following
+
+    async def cancel(self, job: str) -> JobState:
+        """Cancel *job*, if it is not cancelled already. Raises JobUnknown, JobExpired, JobOver."""
+        before = await self.state(job)
+        answer = await self._ask(
+            lambda: cancel_job(self._redis, job, root=self._root, ttl=self._ttl)
+        )
+        if answer == "unknown":
+            raise JobUnknown(job)
+        if answer != "cancelled":
+            raise JobOver(job, answer)
+        remove_upload(self._root, before.upload)
+        return await self.state(job)
+
+    async def delete(self, job: str) -> None:
+        """Remove *job* and all that is kept of it. Raises JobUnknown."""
+        (found,) = (await self._look([job])).values()
+        kind = keys.KINDS[0]
+        if isinstance(found, JobState):
+            kind = found.kind
+        elif isinstance(found, JobUnknown):
+            raise found
+        named = [*keys.of_job(job), keys.INTAKE, keys.INDEX]
+        named += [keys.open_jobs(kind), keys.shards(kind)]
+        await self._ask(lambda: _DELETE(self._redis, named, job, keys.member(job)))
+        if isinstance(found, JobState):
+            remove_upload(self._root, found.upload)
+
+    async def release(self, job: str, through: str) -> Released:
+        """Drop the results of *job* up to and with *through*. Raises JobUnknown, JobExpired."""
+        await self.state(job)
+        named = [keys.job(job), keys.results(job)]
+        entries = rows = 0
+        while True:
+            answer = await self._ask(
+                lambda: _RELEASE(self._redis, named, through, RELEASED_AT_ONCE)
+            )
+            if len(answer) < 2:
+                raise JobUnknown(job)
+            entries, rows = entries + int(answer[0]), rows + int(float(answer[1]))
+            if int(answer[0]) < RELEASED_AT_ONCE:
+                return Released(entries, rows)
+
+    async def results(self, job: str, after: str, count: int) -> list[Shard]:
+        """The next *count* entries of results behind *after*."""
+        said = ("XRANGE", keys.results(job), f"({after}", "+", "COUNT", count)
+        found = await self._ask(lambda: self._redis.execute_command(*said))
+        return [_shard(entry_id.decode(), fields) for entry_id, fields in found]
+
+    async def last_result(self, job: str) -> str | None:
+        """The cursor of the last entry of results, None where there is none."""
+        said = ("XREVRANGE", keys.results(job), "+", "-", "COUNT", 1)
+        found = await self._ask(lambda: self._redis.execute_command(*said))
+        return found[0][0].decode() if found else None
+
+    async def _look(self, jobs: Sequence[str]) -> dict[str, JobState | Exception]:
+        named = [keys.INTAKE, keys.INDEX, *map(keys.job, jobs)]
+        said = [part for job in jobs for part in (job, keys.member(job))]
+        now, *finds = await self._ask(lambda: _LOOK(self._redis, named, *said))
+        pairs = zip(jobs, finds, strict=True)
+        return {job: self._read(job, find, float(now)) for job, find in pairs}
+
+    def _read(self, job: str, find: list[Any], now: float) -> JobState | Exception:
+        """What was found of a job, or what is to be raised where that is asked for."""
+        if find[0] == b"EXPIRED":
+            return JobExpired(job)
+        if find[0] == b"NONE":
+            return JobUnknown(job)
+        try:
+            if find[0] == b"JOB":
+                return of_hash(job, _pairs(find[2]), now, find[1].decode(errors="replace"))
+            if find[0] == b"ENTRY":
+                asked = parse_entry(_pairs(find[1]), self._root)
+                return of_entry(job, asked, now) if isinstance(asked, Job) else JobUnknown(job)
+            return RedisBroken(f"what is kept of job {job} is not ours")
+        except BadEntry:  # garbage on its way to the dead letters
+            return JobUnknown(job)
+        except ValueError as exc:
+            return RedisBroken(f"what is kept of job {job} is not ours: {exc}")
+
+    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
+        async def once() -> T:
+            try:
+                return await ask()
+            except ResponseError as exc:
+                text = str(exc)
+                if any(sign in text for sign in _EXHAUSTED):
+                    raise IntakeExhausted from exc
+                if type(exc) is not ResponseError or any(sign in text for sign in _PASSING):
+                    raise
+                extra = {"action": "redis_broken", "reason": told(exc)}
+                logger.warning("a key in Redis is not as it should be", extra=extra)
+                raise RedisBroken("a key of the queue in Redis is not as it should be") from exc
+
+        return await self._patience(once, within=WITHIN_SECONDS)
+
+
+def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(flat[::2], flat[1::2], strict=False))
+
+
+def _shard(cursor: str, fields: Mapping[bytes, bytes] | None) -> Shard:
+    """An entry, looked at: lines are given out as they are, so they must be lines."""
+    found = fields or {}
+    shard, rows = found.get(b"shard", b""), found.get(b"rows", b"")
+    lines = found.get(b"lines", b"")
+    ours = (
+        shard.isdigit()
+        and rows.isdigit()
+        and len(shard) <= 10
+        and len(rows) <= 10
+        and lines.startswith(b'{"type":')
+        and lines.endswith(b"}\n")
+        and lines.count(b"\n") == lines.count(b'\n{"type":') + 1
+    )
+    return Shard(cursor, int(shard), int(rows), lines) if ours else Shard(cursor, None, 0, b"")
