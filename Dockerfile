@@ -32,8 +32,11 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONPATH=/app \
     CENSUS_HOST=0.0.0.0 \
     CENSUS_PORT=5000 \
-    CENSUS_DATA_ROOT=/application/vol/dependencies
-RUN mkdir -p /application/vol/dependencies && chown 10001:10001 /application/vol/dependencies
+    CENSUS_DATA_ROOT=/application/vol/dependencies \
+    CENSUS_VAR=/application/var
+# There is no Redis in here: it is named by CENSUS_REDIS_URL, or an image made of this one has it.
+RUN mkdir -p /application/vol/dependencies /application/var \
+    && chown 10001:10001 /application/vol/dependencies /application/var
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
 WORKDIR /app

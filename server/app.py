@@ -7,10 +7,11 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 
-from server import access, health, images, keys, lifecycle
+from server import access, health, images, jobs, keys, lifecycle, submissions
 from server.admission import working
 from server.gate import Gate
 from server.listener import Runner
+from server.readers import Readers
 from server.settings import ServerSettings
 from server.streams import OpenStreams
 from workers.manifest.spool import SpoolRoom
@@ -43,13 +44,17 @@ def create_app(
     app = web.Application()
     app[keys.SETTINGS] = settings
     app[keys.STREAMS] = OpenStreams(settings.max_streams)
+    app[keys.READERS] = Readers(settings.max_streams)
     app[keys.SPOOL_ROOM] = SpoolRoom(Path(settings.data_root), int(settings.max_spool_bytes))
     app.on_response_prepare.append(access.finish_stream)
     app.on_shutdown.append(lifecycle.drain)
     app.cleanup_ctx.append(lifecycle.engine(resolver))
+    app.cleanup_ctx.append(lifecycle.ledger)
     app.add_routes(
         [
             *working("/api/v1/images_info", images.images_info),
+            *working("/api/v1/images_info_async", submissions.images_info_async),
+            *jobs.routes(),
             web.get("/ping", health.ping),
             web.get("/ping/", health.ping),
             web.get("/healthz", health.healthz),

@@ -7,10 +7,13 @@ import asyncio
 from aiohttp import web
 
 from server import keys
+from workers.errors import WorkError
+from workers.jobs.ledger import Ledger
 
 __all__ = ["healthz", "ping", "readyz"]
 
 PROBE_SECONDS = 2.0
+REDIS_SECONDS = 1.0
 
 
 async def ping(_: web.Request) -> web.Response:
@@ -29,6 +32,17 @@ async def readyz(request: web.Request) -> web.Response:
         "pool": await asyncio.shield(request.app[keys.ENGINE].pool.probe(PROBE_SECONDS)),
         "accepting": not request.app[keys.STREAMS].draining,
     }
+    if (ledger := request.app.get(keys.LEDGER)) is not None:
+        checks["redis"] = await _answers(ledger)
     ready = all(checks.values())
     body = {"status": "ready" if ready else "not ready", "checks": checks}
     return web.json_response(body, status=200 if ready else 503)
+
+
+async def _answers(ledger: Ledger) -> bool:
+    """Whether Redis does, within its second."""
+    try:
+        await ledger.check(within=REDIS_SECONDS)
+    except WorkError:
+        return False
+    return True

@@ -17,8 +17,9 @@ from server.ndjson import HEADERS, IDLE_SECONDS, log_end
 from server.problems import RequestError
 from server.readers import Readers
 from workers.errors import WorkError
-from workers.jobs.ledger import Ledger, Shard
+from workers.jobs.ledger import Ledger
 from workers.jobs.patience import RedisAway
+from workers.jobs.recorded import Shard
 from workers.jobs.refusals import JobExpired, JobUnknown
 from workers.jobs.states import JobState, place
 from workers.records import progress_line, start_line
@@ -90,7 +91,8 @@ class _Reading:
         begun = after == (state.released or START)
         self._rows: int | None = state.released_rows if begun else None
         self._seen: dict[int, int] = {}  # shards given out, 4,096 a number
-        self._largest = BATCH_BYTES
+        self._odd = False  # whether an entry that is not ours was met
+        self._largest = BATCH_BYTES  # lines of an entry; to begin with, one is read
         self._response = web.StreamResponse(headers=HEADERS)
 
     async def write(self) -> web.StreamResponse:
@@ -152,8 +154,10 @@ class _Reading:
     async def _write(self, shard: Shard) -> None:
         self._cursor = shard.cursor
         if shard.shard is None:
-            extra = {"action": "odd_result", "job": self._state.id, "entry": shard.cursor}
-            logger.warning("an entry of results is not ours and is passed over", extra=extra)
+            if not self._odd:
+                extra = {"action": "odd_result", "job": self._state.id, "entry": shard.cursor}
+                logger.warning("entries of results are not ours and passed over", extra=extra)
+            self._odd = True
             return
         self._largest = max(self._largest if self._seen else 1, len(shard.lines))
         chunk, bit = divmod(shard.shard, 4096)

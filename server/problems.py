@@ -90,7 +90,7 @@ def problem_of(exc: Exception, request_id: str) -> web.Response:
         status, error = 400, str(exc)
         detail = error
     elif isinstance(exc, RedisAway):  # what the way to Redis said is for the log
-        status, error = 503, "Redis does not answer; jobs go on when it does"
+        status, error = 503, "Redis does not answer, or takes nothing in: try again later"
         detail = error
     elif isinstance(exc, OtherRequest):
         status, error = 422, str(exc)

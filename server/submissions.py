@@ -6,7 +6,11 @@ import asyncio
 import hashlib
 import os
 import uuid
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -19,7 +23,8 @@ from server.uploads import receive_kept
 from workers.asked import InfoRequest
 from workers.jobs.fields import MAX_IMAGES, Job
 from workers.jobs.ledger import Ledger
-from workers.jobs.refusals import JobUnknown
+from workers.jobs.patience import RedisAway
+from workers.jobs.refusals import JobExpired, JobUnknown, RedisBroken
 from workers.manifest.files import open_below
 from workers.manifest.kept import KeptUpload, remove_upload
 from workers.manifest.kinds import kind_of_name
@@ -62,7 +67,11 @@ def _named(request: web.Request, asked: InfoRequest) -> tuple[Job, str]:
         raise RequestError(422, f"images: {told}", fields=[("images", told)]) from exc
     if len(entry.get("images", b"")) > MAX_IMAGES:
         raise RequestError(413, "more than a job takes at once: send the rows as a manifest")
-    return job, _fingerprint(job, orjson.dumps([asked.filepath, asked.images]))
+    return job, _fingerprint(entry)
+
+
+async def _submit(ledger: Ledger, job: Job, token: str, fingerprint: str) -> str:
+    return (await ledger.submit(job, token, fingerprint)).job
 
 
 async def _submit_upload(
@@ -70,16 +79,77 @@ async def _submit_upload(
 ) -> str:
     """Keep the upload and hand the job in: both, or neither."""
     bare = Job("images_info", asked.options())
-    fingerprint = _fingerprint(bare, f"{upload.kind} {upload.sha256}".encode())
-    # The same request again, after an answer that was lost, has the file under the same name.
+    fingerprint = _fingerprint({**bare.entry(), "kind of upload": f"{upload.kind} {upload.sha256}"})
+    # The same request again, after an answer that was lost, has its file under the same name.
     stem = hashlib.sha256(f"{token} {fingerprint}".encode()).hexdigest()[:32]
     name = await upload.keep(stem)
-    job = Job(bare.kind, bare.options, upload=name)
     try:
-        submitted = await ledger.submit(job, token, fingerprint)
-        if not submitted.new and not await _waits_for(ledger, submitted.job, name):
-            remove_upload(root, name)
+        submitted = await ledger.submit(replace(bare, upload=name), token, fingerprint)
     except BaseException:
         remove_upload(root, name)
         raise
+    if not submitted.new:
+        with suppress(RedisAway, RedisBroken):  # whoever cleans up finds it
+            if not await _waits_for(ledger, submitted.job, name):
+                remove_upload(root, name)
     return submitted.job
+
+
+async def _waits_for(ledger: Ledger, job: str, upload: str) -> bool:
+    """Whether a job handed in before has still to be split, from this very file."""
+    try:
+        return (await ledger.state(job)).upload == upload
+    except (JobUnknown, JobExpired):
+        return False
+
+
+async def _to_its_end(work: Coroutine[Any, Any, str]) -> str:
+    """Do *work* whole, also when the client leaves meanwhile: never a file without its job."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # nobody is there to be told
+        raise
+
+
+def _accepted(job: str) -> web.Response:
+    there = links(job)
+    body = {"ok": "Processing Images", "job": job, "links": there}
+    return web.Response(
+        status=202,
+        body=orjson.dumps(body),
+        content_type="application/json",
+        headers={"Location": there["self"]},
+    )
+
+
+def _token(request: web.Request) -> str:
+    """What a request is known by when it is sent again. Raises RequestError (400)."""
+    given = request.headers.getall(HEADER, [])
+    if not given:
+        return uuid.uuid4().hex
+    key = given[0]
+    good = key.isascii() and key.isprintable() and 1 <= len(key) <= LONGEST_KEY
+    if len(given) > 1 or not good:
+        raise wrong(HEADER, f"give one, of 1 to {LONGEST_KEY} printable ASCII characters")
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _fingerprint(entry: Mapping[str, str | bytes]) -> str:
+    """The same for the same request."""
+    digest = hashlib.sha256()
+    for name, value in sorted(entry.items()):
+        said = value.encode() if isinstance(value, str) else value
+        digest.update(f"{name} {len(said)} ".encode() + said)
+    return digest.hexdigest()
+
+
+def _refuse_ordered(asked: InfoRequest) -> None:
+    if asked.ordered:
+        told = "records of a job come as they are recorded: sort by index"
+        raise RequestError(422, f"ordered: {told}", fields=[("ordered", told)])

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-__all__ = ["wait_until"]
+__all__ = ["eventually", "wait_until"]
 
 T = TypeVar("T")
 
@@ -22,5 +23,24 @@ async def wait_until(condition: Callable[[], T], timeout: float = 5.0) -> T:
     end = loop.time() + timeout
     while not (held := condition()):
         assert loop.time() < end, f"not so within {timeout} s: {condition}"
+        await asyncio.sleep(PAUSE_SECONDS)
+    return held
+
+
+def eventually(condition: Callable[[], T], timeout: float = 20.0) -> T:
+    """As `wait_until`, where there is no event loop; each try may take its time."""
+    end = time.monotonic() + timeout
+    while not (held := condition()):
+        assert time.monotonic() < end, f"not so within {timeout} s: {condition}"
+        time.sleep(PAUSE_SECONDS)
+    return held
+
+
+async def wait_for(ask: Callable[[], Awaitable[T]], timeout: float = 5.0) -> T:
+    """As `wait_until`, for what has to be awaited to be known."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + timeout
+    while not (held := await ask()):
+        assert loop.time() < end, f"not so within {timeout} s: {ask}"
         await asyncio.sleep(PAUSE_SECONDS)
     return held

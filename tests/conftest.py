@@ -102,12 +102,12 @@ def redis_cluster(pytestconfig: pytest.Config) -> bool:
 
 @pytest.fixture(scope="session")
 def redis_members(redis_binary: Path, redis_cluster: bool) -> Iterator[list[RedisServer]]:
-    """The servers behind `redis_url`: one, or a cluster of two; keeps nothing on disk."""
+    """The servers behind `redis_url`: one, or a cluster of two."""
     if redis_cluster:
-        with redis_servers.cluster(redis_binary) as members:
+        with redis_servers.cluster(redis_binary, **redis_servers.KEEPING) as members:
             yield members
     else:
-        with redis_servers.started(redis_binary) as server:
+        with redis_servers.started(redis_binary, **redis_servers.KEEPING) as server:
             yield [server]
 
 

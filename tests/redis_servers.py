@@ -23,10 +23,13 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-__all__ = ["RedisServer", "cluster", "find_binary", "folder", "started"]
+__all__ = ["KEEPING", "RedisServer", "cluster", "find_binary", "folder", "started"]
 
+MEMBERS = 2
 SLOTS = 16384
 SLOTS_AT_ONCE = 1024
+#: As the service wants it, or it warns; but nothing here has to survive the machine.
+KEEPING = {"appendonly": "yes", "appendfsync": "no", "auto_aof_rewrite_percentage": "0"}
 PATIENCE_SECONDS = 30.0
 PAUSE_SECONDS = 0.005
 
@@ -108,7 +111,10 @@ class RedisServer:
     def client(self) -> redis.Redis:
         """A client that asks once; to be closed."""
         return redis.Redis(
-            unix_socket_path=str(self.socket), socket_timeout=5, retry=Retry(NoBackoff(), 0)
+            unix_socket_path=str(self.socket),
+            password=self.options.get("requirepass"),
+            socket_timeout=5,
+            retry=Retry(NoBackoff(), 0),
         )
 
     def flush(self) -> None:
@@ -169,34 +175,34 @@ def started(binary: Path, **options: str) -> Iterator[RedisServer]:
 
 
 @contextmanager
-def cluster(binary: Path, members: int = 2) -> Iterator[list[RedisServer]]:
+def cluster(binary: Path, **options: str) -> Iterator[list[RedisServer]]:
     """A running cluster of masters, each with a share of the slots. The first may be asked."""
     with ExitStack() as stack:
         servers = []
-        for _ in range(members):
+        for _ in range(MEMBERS):
             place = stack.enter_context(folder())
-            options = {"cluster_enabled": "yes", "cluster_node_timeout": "5000"}
-            server = RedisServer(binary, place, options, port=_free_port())
+            ours = {"cluster_enabled": "yes", "cluster_node_timeout": "5000"}
+            server = RedisServer(binary, place, ours | options, port=_free_port())
             stack.callback(server.close)
             server.start()
             servers.append(server)
         for number, server in enumerate(servers):
-            slots = range(SLOTS * number // members, SLOTS * (number + 1) // members)
+            slots = range(SLOTS * number // MEMBERS, SLOTS * (number + 1) // MEMBERS)
             for first in range(slots.start, slots.stop, SLOTS_AT_ONCE):
                 server.call("CLUSTER", "ADDSLOTS", *slots[first - slots.start :][:SLOTS_AT_ONCE])
             server.call("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
         for server in servers[1:]:
             servers[0].call("CLUSTER", "MEET", "127.0.0.1", server.port)
         for server in servers:
-            _wait_for_cluster(server, members)
+            _wait_for_cluster(server)
         yield servers
 
 
-def _wait_for_cluster(server: RedisServer, members: int) -> None:
+def _wait_for_cluster(server: RedisServer) -> None:
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         told = bytes(server.call("CLUSTER", "INFO")).split()
-        if b"cluster_state:ok" in told and b"cluster_known_nodes:%d" % members in told:
+        if b"cluster_state:ok" in told and b"cluster_known_nodes:%d" % MEMBERS in told:
             return
         assert time.monotonic() < end, told
         time.sleep(PAUSE_SECONDS)

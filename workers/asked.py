@@ -11,6 +11,8 @@ from workers.options import Depth, InfoOptions
 __all__ = ["InfoRequest", "wrong_fields"]
 
 MAX_TIMEOUT = 600.0
+#: More rows than any manifest has; JSON is written with integers of 64 bits.
+MAX_LIMIT = 2**63 - 1
 #: So many wrong fields are named.
 MAX_NAMED = 10
 
@@ -24,7 +26,7 @@ class InfoRequest(BaseModel):
     images: list[Any] | None = Field(None, description="the rows themselves: objects or URLs")
     depth: Depth = Field(Depth.HEADER, description="first bytes only, or decode everything")
     ordered: bool = Field(False, description="records in manifest order")
-    limit: int | None = Field(None, ge=0, description="only the first so many rows")
+    limit: int | None = Field(None, ge=0, le=MAX_LIMIT, description="only the first so many rows")
     extra: bool = Field(False, description="the other columns of a row in its record")
     timeout: float | None = Field(
         None, gt=0, le=MAX_TIMEOUT, allow_inf_nan=False, description="seconds for one picture"

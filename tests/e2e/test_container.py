@@ -9,28 +9,34 @@ import re
 import shlex
 import shutil
 import signal
+import site
 import socket
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatch
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 import yaml
+from pydantic import ByteSize, TypeAdapter
 
 from server import healthcheck
 from server.settings import ServerSettings
+from tests.asserts import eventually
 from tests.picture_hosts import PictureHost
 from workers.settings import VERSION
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, Any] = COMPOSE["services"]
+#: Those of the image of the Dockerfile.
+OURS = [name for name, service in SERVICES.items() if "build" in service]
 DATA_ROOT = "/application/vol/dependencies"
 
 
@@ -66,11 +72,11 @@ def image_environment() -> dict[str, str]:
     return {name: value for name, _, value in (word.partition("=") for word in words)}
 
 
-def environment_of(service: dict[str, Any]) -> dict[str, str]:
-    """What a service runs with: the image's, then its own, nothing set where compose is called."""
+def environment_of(service: str) -> dict[str, str]:
+    """What one of ours runs with: the image's, its own, nothing set where compose is called."""
     own = {
         name: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", str(value))
-        for name, value in service["environment"].items()
+        for name, value in SERVICES[service]["environment"].items()
     }
     return image_environment() | own
 
@@ -80,12 +86,12 @@ def command_of(service: dict[str, Any]) -> list[str]:
     return service.get("command") or json.loads(FINAL["CMD"])
 
 
-class Container:
-    """A service as a process: its code copied as the image's, its paths below a folder."""
+class Composition:
+    """The services as processes: one copy of the image's code, what is mounted below a folder."""
 
-    def __init__(self, service: dict[str, Any], folder: Path, host: PictureHost) -> None:
-        self.code, self.data = folder / "app", folder / "data"
-        self.temporary = folder / "tmp"
+    def __init__(self, folder: Path, host: PictureHost, redis: Path) -> None:
+        self.code, self.data, self.temporary = folder / "app", folder / "data", folder / "tmp"
+        self.log = folder / "log"
         for sources in COPIES:
             for source in sources[:-1]:
                 if sources[-1].startswith("/app/"):
@@ -94,36 +100,73 @@ class Container:
                         folder / sources[-1].strip("/"),
                         ignore=shutil.ignore_patterns("__pycache__"),
                     )
-        self.data.mkdir()
-        self.temporary.mkdir()
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        paths = {"/app": self.code, DATA_ROOT: self.data}
-        self.environment = {
-            name: str(paths.get(value, value))
-            for name, value in environment_of(service).items()
-            if name != "PATH"
-        } | {
+        for place in (self.data, self.temporary, folder / "redis"):
+            place.mkdir()
+        self._folders = {"redis": folder / "redis"}
+        self._redis = redis
+        self._allowed = f"127.0.0.1/32:{host.port}"
+        self.ports = {"server": free_port(), "redis": free_port()}
+
+    def environment(self, name: str) -> dict[str, str]:
+        """That of a service, with paths and ports of this machine."""
+        if name == "redis":
+            return {"PATH": os.environ["PATH"]}
+        places = {
+            "/app": str(self.code),
+            DATA_ROOT: str(self.data),
+            "redis://redis:6379": f"redis://127.0.0.1:{self.ports['redis']}",
+        }
+        said = {key: places.get(value, value) for key, value in environment_of(name).items()}
+        ours = {
             "PATH": os.environ["PATH"],
             "TMPDIR": str(self.temporary),
-            "CENSUS_PORT": str(self.port),
-            "CENSUS_ALLOW_NETWORKS": f"127.0.0.1/32:{str(host).rpartition(':')[2]}",
+            "CENSUS_ALLOW_NETWORKS": self._allowed,
         }
-        self.health = service["healthcheck"]["test"]
-        self.process: subprocess.Popen[bytes] | None = None
+        if name == "server":
+            ours["CENSUS_PORT"] = str(self.ports["server"])
+        return said | ours
 
-    def run(self, command: list[str]) -> list[str]:
-        """A command of the container as one of this machine."""
-        assert command[0] == "python"
-        return [sys.executable, "-W", "error", *command[1:]]
+    def command(self, words: list[str]) -> list[str]:
+        """A command of a container as one of this machine."""
+        port = str(self.ports["redis"])
+        if words[0] == "python":
+            return [sys.executable, "-W", "error", *words[1:]]
+        if words[0] == "redis-server":
+            return [str(self._redis), *words[1:], "--port", port, "--bind", "127.0.0.1"]
+        assert words[0].startswith("redis-cli ")
+        client = shlex.quote(str(find_client(self._redis)))
+        return ["/bin/sh", "-c", f"{client} -p {port} {words[0].removeprefix('redis-cli ')}"]
 
-    def healthy(self) -> subprocess.CompletedProcess[str]:
-        """What the health check says."""
-        assert self.health[0] == "CMD"
+    @contextmanager
+    def running(self, name: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A service, up."""
+        with (
+            self.log.open("ab") as log,
+            subprocess.Popen(
+                self.command(command_of(SERVICES[name])),
+                cwd=self._folders.get(name, self.code),
+                env=self.environment(name),
+                stdout=log if name == "redis" else subprocess.PIPE,
+                stderr=log,
+            ) as process,
+        ):
+            try:
+                if process.stdout is None:
+                    eventually(lambda: self.healthy(name).returncode == 0)
+                else:
+                    assert process.stdout.readline(), self.log.read_text(encoding="utf-8")
+                yield process
+            finally:
+                process.kill()
+
+    def healthy(self, name: str) -> subprocess.CompletedProcess[str]:
+        """What the health check of a service says."""
+        how, *words = SERVICES[name]["healthcheck"]["test"]
+        assert how == ("CMD-SHELL" if name == "redis" else "CMD")
         return subprocess.run(
-            self.run(self.health[1:]),
-            cwd=self.code,
-            env=self.environment,
+            self.command(words),
+            cwd=self._folders.get(name, self.code),
+            env=self.environment(name),
             capture_output=True,
             text=True,
             timeout=30,
@@ -136,7 +179,7 @@ class Container:
 
     def post(self, query: str, body: bytes, content_type: str) -> list[dict[str, Any]]:
         """Post a request and read the whole answer."""
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = HTTPConnection("127.0.0.1", self.ports["server"], timeout=30)
         try:
             headers = {"Content-Type": content_type}
             connection.request("POST", f"/api/v1/images_info{query}", body, headers)
@@ -146,66 +189,149 @@ class Container:
         finally:
             connection.close()
 
-
-@pytest.fixture(params=list(SERVICES))
-def container(
-    request: pytest.FixtureRequest, tmp_path: Path, picture_host: PictureHost
-) -> Iterator[Container]:
-    """A service of the compose file, running."""
-    service = SERVICES[request.param]
-    made = Container(service, tmp_path, picture_host)
-    with (
-        (tmp_path / "log").open("wb") as log,
-        subprocess.Popen(
-            made.run(command_of(service)),
-            cwd=made.code,
-            env=made.environment,
-            stdout=subprocess.PIPE,
-            stderr=log,
-        ) as process,
-    ):
-        try:
-            made.process = process
-            assert process.stdout is not None
-            assert process.stdout.readline(), (tmp_path / "log").read_text(encoding="utf-8")
-            yield made
-        finally:
-            process.kill()
+    def client(self) -> redis.Redis:
+        """A client of the service redis, to be closed."""
+        return redis.Redis(port=self.ports["redis"], decode_responses=True)
 
 
-def test_a_service_works_is_healthy_and_ends(
-    container: Container, picture_host: PictureHost
+def free_port() -> int:
+    """One nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
+
+
+def find_client(server: Path) -> Path:
+    """redis-cli or valkey-cli: on PATH, in .venv, beside the server."""
+    places = (None, str(Path(sys.executable).parent), str(server.parent))
+    found = (shutil.which(name, path=at) for at in places for name in ("redis-cli", "valkey-cli"))
+    return Path(next(filter(None, found)))
+
+
+@pytest.fixture
+def composition(tmp_path: Path, picture_host: PictureHost, redis_binary: Path) -> Composition:
+    """The services of the compose file, none of them started."""
+    return Composition(tmp_path, picture_host, redis_binary)
+
+
+def test_the_services_do_jobs_are_healthy_and_end(
+    composition: Composition, picture_host: PictureHost
 ) -> None:
-    """Started, healthy, a census of a file and of an upload, then SIGTERM and no longer healthy."""
-    assert container.process is not None
-    code = container.files()
-    assert container.healthy().returncode == 0
-
+    """All up and healthy: a census of a file, of an upload and as a job, then SIGTERM to each."""
+    code = composition.files()
     rows = f"a\t{picture_host}/a\nb\tnonsense\n".encode()
-    (container.data / "images.tsv").write_bytes(rows)
-    for query, body, content_type in (
-        ("?depth=full", rows, "text/tab-separated-values"),
-        ("", b'{"filepath": "images.tsv"}', "application/json"),
-    ):
-        *records, summary = container.post(query, body, content_type)
-        assert {line["id"]: bool(line["image_info"]) for line in records[1:]} == {
-            "a": True,
-            "b": False,
-        }
-        assert summary["complete"] is True
+    (composition.data / "images.tsv").write_bytes(rows)
+    with ExitStack() as stack:
+        names = ("redis", "server", "consumer")
+        up = {name: stack.enter_context(composition.running(name)) for name in names}
+        assert {name: composition.healthy(name).returncode for name in up} == dict.fromkeys(up, 0)
 
-    container.process.send_signal(signal.SIGTERM)
-    assert container.process.wait(20) == 0
-    said = container.healthy()
-    assert said.returncode == 1
-    assert said.stderr.startswith("no answer: ")
-    assert container.files() == code
-    assert not list(container.temporary.iterdir())
+        for query, body, content_type in (
+            ("?depth=full", rows, "text/tab-separated-values"),
+            ("", b'{"filepath": "images.tsv"}', "application/json"),
+        ):
+            *records, summary = composition.post(query, body, content_type)
+            assert summary["complete"] is True
+            assert told(records[1:]) == {"a": True, "b": False}
+
+        with composition.client() as client:
+            job = str(client.xadd("census:jobs", {"kind": "images_info", "filepath": "images.tsv"}))
+            eventually(lambda: client.hget(f"{{census:jobs}}:job:{job}", "state") == "done")
+        assert told(recorded(composition, job)) == {"a": True, "b": False}
+
+        for name in ("consumer", "server"):
+            up[name].send_signal(signal.SIGTERM)
+            assert up[name].wait(20) == 0
+            said = composition.healthy(name)
+            assert (name, said.returncode) == (name, 1)
+            assert len(said.stderr.splitlines()) == 1
+        up["redis"].kill()
+        up["redis"].wait(20)
+        assert composition.healthy("redis").returncode == 1
+    with composition.running("redis") as again:
+        assert told(recorded(composition, job)) == {"a": True, "b": False}
+        again.send_signal(signal.SIGTERM)
+        assert again.wait(20) == 0
+    assert composition.files() == code
+    assert not list(composition.temporary.iterdir())
+
+
+def told(records: list[dict[str, Any]]) -> dict[str, bool]:
+    """Of which rows there are facts, by id."""
+    return {record["id"]: bool(record["image_info"]) for record in records}
+
+
+def recorded(composition: Composition, job: str) -> list[dict[str, Any]]:
+    """The records of a job."""
+    with composition.client() as client:
+        shards = client.xrange(f"{{census:jobs}}:results:{job}")
+    return [json.loads(line) for _, shard in shards for line in shard["lines"].splitlines()]
+
+
+def test_consumers_share_a_job_when_there_are_several(
+    composition: Composition, picture_host: PictureHost
+) -> None:
+    """`--scale consumer=2`: no name, port or file that the second cannot have as well."""
+    assert not SERVICES["consumer"].keys() & {"container_name", "ports", "hostname"}
+    rows = "".join(f"{row}\t{picture_host}/{row}\n" for row in range(2000))
+    (composition.data / "images.tsv").write_text(rows)
+    with ExitStack() as stack:
+        for name in ("redis", "consumer", "consumer"):
+            stack.enter_context(composition.running(name))
+        with composition.client() as client:
+            job = str(client.xadd("census:jobs", {"kind": "images_info", "filepath": "images.tsv"}))
+            eventually(lambda: client.hget(f"{{census:jobs}}:job:{job}", "state") == "done")
+            assert len(client.hgetall("{census:jobs}:consumers")) == 2
+            groups = client.xinfo_consumers("{census:jobs}:shards:images_info", "census")
+        assert len(groups) == 2
+        assert sorted(record["index"] for record in recorded(composition, job)) == list(range(2000))
+
+
+@pytest.mark.parametrize("service", ["server", "consumer"])
+def test_without_a_redis_the_image_says_what_it_lacks(
+    composition: Composition, service: str, tmp_path: Path
+) -> None:
+    """There is no Redis in it: exit code 2, and one sentence that names the setting."""
+    # Beside this Python, where a Redis is looked for too, there may be one.
+    python = tmp_path / "bin" / "python"
+    python.parent.mkdir()
+    python.symlink_to(sys.executable)
+    said = {
+        **image_environment(),
+        "PATH": str(python.parent),
+        "PYTHONPATH": os.pathsep.join([str(composition.code), *site.getsitepackages()]),
+        "CENSUS_OPEN": "1",
+        "CENSUS_VAR": str(tmp_path / "var"),
+        "CENSUS_DATA_ROOT": str(composition.data),
+    }
+    done = subprocess.run(
+        [str(python), *command_of(SERVICES[service])[1:]],
+        cwd=composition.code,
+        env=said,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "CENSUS_REDIS_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_var_of_the_image_can_be_written_to() -> None:
+    """For an image made of this one that has a Redis: outside the code, the user's, not a mount."""
+    place = image_environment()["CENSUS_VAR"]
+    (made,) = [rest for name, rest in STAGES[-1] if name == "RUN" and "mkdir" in rest]
+    _, owned = made.split(" && ")
+    assert place in owned.split()[2:]
+    assert DATA_ROOT in owned.split()[2:]
+    assert owned.startswith(f"chown {FINAL['USER']} ")
 
 
 @pytest.mark.parametrize("service", list(SERVICES))
 def test_a_service_is_shut_in(service: str) -> None:
-    """Nothing to be written but the data root and /tmp, no privileges, a loopback port, bounds."""
+    """Nothing to be written but what is mounted and /tmp, no privileges, loopback ports, bounds."""
     said = SERVICES[service]
     assert said["read_only"] is True
     assert said["tmpfs"] == ["/tmp"]  # noqa: S108 - the container's
@@ -215,26 +341,60 @@ def test_a_service_is_shut_in(service: str) -> None:
     assert all(port.startswith("127.0.0.1:") for port in said.get("ports", []))
     assert set(said["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
     assert said["logging"]["options"].keys() == {"max-size", "max-file"}
-    assert FINAL["USER"] == "10001:10001"
+    assert not said.get("user", FINAL["USER"]).startswith(("0", "root"))
+    assert said["restart"] == "unless-stopped"
 
 
-@pytest.mark.parametrize("service", list(SERVICES))
+def test_redis_is_for_the_services_alone() -> None:
+    """No published port, a network without a way out, an image of a told version."""
+    said = SERVICES["redis"]
+    assert "ports" not in said
+    assert said["networks"] == ["queue"]
+    assert COMPOSE["networks"]["queue"]["internal"] is True
+    assert re.fullmatch(r"redis:\d+\.\d+-alpine", said["image"])
+
+
+def test_redis_keeps_what_it_is_told() -> None:
+    """Append-only in a named volume, nothing evicted; a job pauses before its memory is full."""
+    said = SERVICES["redis"]
+    words = said["command"][1:]
+    flags = dict(zip(words[::2], words[1::2], strict=True))
+    assert flags["--appendonly"] == "yes"
+    assert flags["--appendfsync"] == "everysec"
+    assert flags["--maxmemory-policy"] == "noeviction"
+    assert said["volumes"] == ["redis:/data"]
+    assert "redis" in COMPOSE["volumes"]
+    most = TypeAdapter(ByteSize).validate_python
+    limit = most(flags["--maxmemory"].replace("gb", "GiB"))
+    assert 2 * limit <= most(said["deploy"]["resources"]["limits"]["memory"] + "iB")
+    assert 2 * most(environment_of("server")["CENSUS_MAX_REDIS_RESULTS"]) <= limit
+
+
+@pytest.mark.parametrize("service", OURS)
 def test_settings_of_a_service_fit_the_container(service: str) -> None:
-    """The data root is what is mounted, the port is what is published, the grace fits, no typo."""
+    """The data root is what is mounted, for all the same, the grace fits, no typo."""
     said = SERVICES[service]
-    environment = environment_of(said)
+    environment = environment_of(service)
     own = {name for name in environment if name.startswith("CENSUS_")}
     assert {name.removeprefix("CENSUS_").lower() for name in own} <= set(
         ServerSettings.model_fields
     )
-    assert [volume.split(":")[1] for volume in said["volumes"]] == [DATA_ROOT]
+    assert said["volumes"] == [f"./data:{DATA_ROOT}"]
     assert environment["CENSUS_DATA_ROOT"] == image_environment()["CENSUS_DATA_ROOT"] == DATA_ROOT
-    assert [port.split(":")[2] for port in said["ports"]] == [environment["CENSUS_PORT"]]
-    assert FINAL["EXPOSE"] == environment["CENSUS_PORT"]
+    assert environment["CENSUS_REDIS_URL"] == "redis://redis:6379"
+    assert said["depends_on"] == {"redis": {"condition": "service_healthy"}}
+    assert "queue" in said["networks"]
     grace = environment.get("CENSUS_SHUTDOWN_GRACE") or ServerSettings().shutdown_grace
     assert int(said["stop_grace_period"].removesuffix("s")) > float(grace) + 5
     cpus = float(said["deploy"]["resources"]["limits"]["cpus"])
     assert int(environment["CENSUS_POOL_SLOTS"]) == cpus
+
+
+def test_the_published_port_is_the_servers() -> None:
+    """And the one that the image tells of."""
+    port = environment_of("server")["CENSUS_PORT"]
+    assert SERVICES["server"]["ports"] == [f"127.0.0.1:5000:{port}"]
+    assert FINAL["EXPOSE"] == port
 
 
 def test_the_image_refuses_to_be_open_by_mistake() -> None:
@@ -305,7 +465,7 @@ def test_what_the_image_installs_is_pinned(extras: str) -> None:
     """scripts/requirements.py needs nothing installed, and constraints.txt pins all it names."""
     command = [sys.executable, "-S", "-I", str(ROOT / "scripts" / "requirements.py"), extras]
     said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
-    names = [re.split(r"[<>=]", line)[0] for line in said.split()]
+    names = [re.split(r"[[<>=]", line)[0] for line in said.split()]
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     assert "aiohttp" in names
     assert ("pyarrow" in names) is bool(extras)
@@ -323,15 +483,17 @@ def test_an_extra_that_is_none_stops_the_build() -> None:
 def test_versions_agree() -> None:
     """The label and the tag tell the version of the code."""
     assert f'version="{VERSION}"' in FINAL["LABEL"]
-    for service in SERVICES.values():
-        assert service["image"] == f"imagecensus:{VERSION}"
+    for service in OURS:
+        assert SERVICES[service]["image"] == f"imagecensus:{VERSION}"
 
 
-def test_the_health_check_is_one() -> None:
-    """The image's and every service's are the same command."""
+def test_the_health_check_is_that_of_the_program() -> None:
+    """The image's is the server's, as its command is; each service has that of its own."""
     command = json.loads(FINAL["HEALTHCHECK"].partition("CMD ")[2])
-    for service in SERVICES.values():
-        assert service["healthcheck"]["test"] == ["CMD", *command]
+    assert SERVICES["server"]["healthcheck"]["test"] == ["CMD", *command]
+    for service in OURS:
+        *python, room = command_of(SERVICES[service])
+        assert SERVICES[service]["healthcheck"]["test"] == ["CMD", *python, f"{room}.healthcheck"]
 
 
 @pytest.mark.parametrize(

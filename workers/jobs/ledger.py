@@ -6,7 +6,7 @@ Everything is asked for a few seconds, not for ever: somebody waits for the answ
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -17,6 +17,7 @@ from workers.jobs.cancel import cancel_job
 from workers.jobs.connection import Redis
 from workers.jobs.fields import BadEntry, Job, parse_entry
 from workers.jobs.patience import Patience, told
+from workers.jobs.recorded import Shard, read_shard
 from workers.jobs.refusals import (
     IntakeExhausted,
     JobExpired,
@@ -29,7 +30,7 @@ from workers.jobs.scripts import Script
 from workers.jobs.states import JobState, of_entry, of_hash, place
 from workers.manifest.kept import remove_upload
 
-__all__ = ["Ledger", "Released", "Shard", "Submitted"]
+__all__ = ["Ledger", "Released", "Submitted"]
 
 logger = logging.getLogger(__name__)
 
@@ -67,15 +68,6 @@ class Submitted(NamedTuple):
     new: bool  #: False: it was handed in before
 
 
-class Shard(NamedTuple):
-    """One entry of a job's results."""
-
-    cursor: str
-    shard: int | None  #: None: not an entry of ours
-    rows: int
-    lines: bytes
-
-
 class Released(NamedTuple):
     """What a release dropped."""
 
@@ -84,7 +76,7 @@ class Released(NamedTuple):
 
 
 class Ledger:
-    """All of it may raise RedisAway, and RedisBroken where keys are not as this service has them."""
+    """All of it may raise RedisAway, and RedisBroken where keys are not as we have them."""
 
     def __init__(self, redis: Redis, *, root: Path, ttl: int) -> None:
         """*root* is the data root, *ttl* seconds a job is kept after its end."""
@@ -93,9 +85,9 @@ class Ledger:
         self._root = root
         self._ttl = ttl
 
-    async def check(self) -> None:
-        """Return if Redis answers."""
-        await self._ask(lambda: self._redis.execute_command("PING"))
+    async def check(self, *, within: float | None = None) -> None:
+        """Return if Redis answers, *within* so many seconds if it is said."""
+        await self._ask(lambda: self._redis.execute_command("EXISTS", keys.INTAKE), within=within)
 
     async def submit(self, job: Job, token: str, fingerprint: str) -> Submitted:
         """Hand *job* in, once for each *token*.
@@ -189,7 +181,7 @@ class Ledger:
         """The next *count* entries of results behind *after*."""
         said = ("XRANGE", keys.results(job), f"({after}", "+", "COUNT", count)
         found = await self._ask(lambda: self._redis.execute_command(*said))
-        return [_shard(entry_id.decode(), fields) for entry_id, fields in found]
+        return [read_shard(entry_id.decode(), fields) for entry_id, fields in found]
 
     async def last_result(self, job: str) -> str | None:
         """The cursor of the last entry of results, None where there is none."""
@@ -222,7 +214,7 @@ class Ledger:
         except ValueError as exc:
             return RedisBroken(f"what is kept of job {job} is not ours: {exc}")
 
-    async def _ask(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _ask(self, ask: Callable[[], Awaitable[T]], *, within: float | None = None) -> T:
         async def once() -> T:
             try:
                 return await ask()
@@ -236,25 +228,8 @@ class Ledger:
                 logger.warning("a key in Redis is not as it should be", extra=extra)
                 raise RedisBroken("a key of the queue in Redis is not as it should be") from exc
 
-        return await self._patience(once, within=WITHIN_SECONDS)
+        return await self._patience(once, within=within or WITHIN_SECONDS)
 
 
 def _pairs(flat: Sequence[bytes]) -> dict[bytes, bytes]:
     return dict(zip(flat[::2], flat[1::2], strict=False))
-
-
-def _shard(cursor: str, fields: Mapping[bytes, bytes] | None) -> Shard:
-    """An entry, looked at: lines are given out as they are, so they must be lines."""
-    found = fields or {}
-    shard, rows = found.get(b"shard", b""), found.get(b"rows", b"")
-    lines = found.get(b"lines", b"")
-    ours = (
-        shard.isdigit()
-        and rows.isdigit()
-        and len(shard) <= 10
-        and len(rows) <= 10
-        and lines.startswith(b'{"type":')
-        and lines.endswith(b"}\n")
-        and lines.count(b"\n") == lines.count(b'\n{"type":') + 1
-    )
-    return Shard(cursor, int(shard), int(rows), lines) if ours else Shard(cursor, None, 0, b"")

@@ -199,10 +199,10 @@ class Streams:
         named = [*keys.of_job(job), stream]
         await self._asked(stream, lambda: _DROP(self._redis, named, entry, shard, ttl))
 
-    async def mark(self, job: str, rows: Iterable[int]) -> None:
-        """Say that these rows are under way, in quarantine."""
+    async def mark(self, job: str, rows: Iterable[int], count: int) -> None:
+        """Say that these rows are under way in quarantine, for the *count*-th time."""
         named = [keys.job(job), keys.marks(job)]
-        await self._patience(lambda: _MARK(self._redis, named, MARK_SECONDS, *rows))
+        await self._patience(lambda: _MARK(self._redis, named, MARK_SECONDS, count, *rows))
 
     async def unmark(self, job: str, rows: Sequence[int]) -> None:
         """They are over and did no harm."""

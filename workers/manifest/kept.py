@@ -1,4 +1,4 @@
-"""An upload that becomes the manifest of a job: a file with a name, there as soon as it is whole."""
+"""An upload that becomes the manifest of a job: a file with a name, which it has when whole."""
 
 from __future__ import annotations
 

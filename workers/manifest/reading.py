@@ -159,7 +159,7 @@ class _Cutter:
         if self._chosen is self._array:  # of the last element the bracket tells that it is the last
             self._chosen = ArrayCutter(start=after.end - 1)
             return after.end - 1
-        self._head, self._chosen = None, LineCutter(start=after.end)
+        self._chosen = LineCutter(start=after.end)
         return after.end
 
     def finish(self) -> list[Line]:

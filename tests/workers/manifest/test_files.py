@@ -349,7 +349,7 @@ def test_nothing_else_is_a_kept_upload(root: Path, name: str) -> None:
     for kept in ("x", "..", "."):
         (folder / "x").mkdir(exist_ok=True)
         (folder / kept / f"{KEPT}.tsv").write_bytes(b"http://h/kept\n")
-    for odd in (f"{KEPT}.", KEPT, f"{KEPT}.TSV", f"{KEPT}0.tsv", f"{KEPT[:-1]}.tsv"):
+    for odd in (f"{KEPT}.", KEPT, f"{KEPT}.TSV", f"{KEPT}0.tsv", f"{KEPT[:-1]}A.tsv"):
         (folder / odd).write_bytes(b"http://h/odd\n")
     (folder / f"{KEPT}.link").symlink_to(folder / f"{KEPT}.tsv")
     (folder / f"{KEPT}.folder").mkdir()

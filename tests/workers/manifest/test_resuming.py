@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tests.workers.manifest.cutting import manifest_bytes
 from workers.errors import ManifestError
 from workers.manifest import files
+from workers.manifest import spool as spools
 from workers.manifest.files import FileSource
 from workers.manifest.inflate import Inflater
 from workers.manifest.kinds import Kind
@@ -157,17 +158,21 @@ async def test_behind_every_row_of_an_upload(tmp_path: Path, packed: str) -> Non
     data = b"id\turl\n" + b"".join(b"%d\thttp://h/%d\n" % (n, n) for n in range(20))
     spool = Spool(SpoolRoom(tmp_path, 1 << 30), max_bytes=1 << 30)
     stored = PACK[packed](data)
-    late = asyncio.ensure_future(outcome(spool, after=Resume(1, 20)))
-    await spool.write(stored[:14])
-    await asyncio.sleep(0)
-    await spool.write(stored[14:])
-    spool.finish()
-    rows = await every_cut(spool)
-    assert await late == (rows[1:], None)
-    assert await outcome(spool, after=Resume(21, len(data) + 1)) == (
-        [],
-        f"the manifest has fewer than {len(data) + 1} bytes, where it was to be read on",
-    )
+    with patch.object(spools, "_BLOCK", 7):
+        late = asyncio.ensure_future(outcome(spool, after=Resume(3, 56)))
+        await spool.write(stored[:21])  # the first row, where it is plain
+        await spool.write(stored[21:])
+        spool.finish()
+        rows = await every_cut(spool)
+        assert rows[2].end == 56
+        assert await late == (rows[3:], None)
+        patched, counts = preads()
+        with patched:
+            _ = [block async for block in spool.blocks(len(data) - 1)]
+        assert sum(counts) == (7 + 1 if packed == "plain" else len(stored))
+        beyond = len(data) + 9
+        told = f"the manifest has fewer than {beyond} bytes, where it was to be read on"
+        assert await outcome(spool, after=Resume(21, beyond)) == ([], told)
     spool.close()
 
 

@@ -2,8 +2,9 @@
 -- KEYS job input shards open capacity
 -- ARGV job shard first_row rows end_row offset most_result_bytes field value … (of the job)
 -- → {OK} | {SEEN, fed, rows_fed} | {FULL} | {PAUSED} | {STATE, state}
-local state = redis.call('HGET', KEYS[1], 'state')
+local state, sealed = unpack(redis.call('HMGET', KEYS[1], 'state', 'shards'))
 if state ~= 'running' then return {'STATE', state or 'gone'} end
+if sealed then return {'STATE', 'sealed'} end
 local fed, rows_fed, done, dropped, result_bytes, paused =
   numbers(KEYS[1], 'fed', 'rows_fed', 'done', 'dropped', 'result_bytes', 'paused')
 if fed ~= tonumber(ARGV[2]) or rows_fed ~= tonumber(ARGV[3]) then

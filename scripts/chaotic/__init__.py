@@ -1,0 +1,1 @@
+"""What `scripts/chaos.py` breaks, and how it tells whether a row was lost."""

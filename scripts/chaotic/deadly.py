@@ -1,0 +1,50 @@
+"""`python -m workers`, but a row below `/deadly/` kills this process, as a fault in a C library may,
+and one picture kills the process of the pool that decodes it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import zlib
+from typing import Any
+
+__all__ = ["DEADLY_PICTURE", "examine_or_die"]
+
+#: The environment says of which picture: its CRC-32.
+DEADLY_PICTURE = "CHAOS_DEADLY_PICTURE"
+
+
+def examine_or_die(data: bytes, *others: Any) -> Any:
+    """What a process of the pool does with a picture, but for one."""
+    from workers.pool import child
+
+    if zlib.crc32(data) == int(os.environ[DEADLY_PICTURE]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return child.examine_item(data, *others)
+
+
+def main() -> int:
+    """Run a consumer; returns the exit code."""
+    from scripts.chaotic import deadly  # by its name, as a child of the pool will find it
+    from workers import __main__ as program
+    from workers import pipeline
+
+    parse = pipeline.parse_target
+
+    def parse_or_die(url: str) -> Any:
+        if "/deadly/" in url:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return parse(url)
+
+    class Child:
+        examine_item = staticmethod(deadly.examine_or_die)
+
+    pipeline.parse_target = parse_or_die
+    pipeline.child = Child  # type: ignore[assignment]
+    return program.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""F9: Redis is there, and yet not: emptied, full, read-only, loading, or with a key of another type.
+
+Each for some seconds, under load. No consumer may end of it, and work goes on soon afterwards.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from scripts.chaotic.book import SHARDS
+from scripts.chaotic.stage import Setting, Stage, staged
+from scripts.chaotic.verdict import Verdict
+from workers.jobs import keys
+
+__all__ = ["redis_in_trouble"]
+
+#: A shard takes some 0.6 s: there is work under way at any time.
+LATE = "/slow/300"
+#: Work goes on within so many seconds of the end of a trouble: the longest pause, and a lease.
+RESUMED_SECONDS = 15.0
+#: Commands whose loading takes about as long as a trouble.
+LOADED = 4000
+
+
+def redis_in_trouble(setting: Setting) -> Verdict:
+    """F9."""
+    total, names = Verdict(), list(TROUBLES)
+    if setting.short:
+        names = ["destroyed", "full"]
+    seconds = 1.5 if setting.short else 4.0
+    with staged(setting, "F9") as stage:
+        stage.crew.hire(2)
+        for name in names:
+            stage.enter(120 if setting.short else 600, prefix=lambda _: LATE)
+            _underway(stage)
+            begin, mend = TROUBLES[name]
+            begin(stage)
+            stage.done[name] += 1
+            end = time.monotonic() + seconds
+            stage.until(lambda: time.monotonic() >= end)  # noqa: B023
+            mend(stage)
+            if name == "emptied":
+                stage.enter(100, prefix=lambda _: LATE)
+            before = max(0, stage.recorded())
+            resumed = stage.until(lambda: stage.recorded() > before)  # noqa: B023
+            stage.verdict.figures[f"resumed after {name}"] = f"{resumed:.1f} s"
+            stage.verdict.check(
+                resumed < RESUMED_SECONDS, f"{name}: work went on after {resumed:.1f} s only"
+            )
+        stage.judge()
+    total.add(stage.verdict)
+    total.figures = stage.verdict.figures
+    return total
+
+
+def _underway(stage: Stage) -> None:
+    before = max(0, stage.recorded())
+    stage.until(lambda: stage.recorded() > before)
+
+
+def _call(*command: str | int) -> Callable[[Stage], None]:
+    def call(stage: Stage) -> None:
+        stage.redis.call(*command)
+
+    return call
+
+
+def _nothing(_: Stage) -> None:
+    """It is over by itself."""
+
+
+def _empty(stage: Stage) -> None:
+    """All jobs are gone with it, and so is every promise about them."""
+    stage.redis.call("FLUSHALL")
+    stage.verdict.figures["jobs lost with FLUSHALL"] = str(len(stage.book.jobs))
+    stage.book.jobs.clear()
+
+
+def _load(stage: Stage) -> None:
+    with stage.client() as client, client.pipeline(transaction=False) as pipe:
+        for number in range(LOADED):
+            pipe.set("chaos:load", number)
+        pipe.execute()
+    stage.redis.options["key-load-delay"] = "1000"
+    stage.redis.kill()
+    begun = time.monotonic()
+    stage.redis.start()
+    stage.verdict.figures["loading took"] = f"{time.monotonic() - begun:.1f} s"
+    del stage.redis.options["key-load-delay"]
+    stage.redis.call("DEL", "chaos:load")
+
+
+def _spoil(stage: Stage) -> None:
+    with stage.client() as client:
+        pipe = client.pipeline()
+        pipe.delete(keys.CONSUMERS)
+        pipe.set(keys.CONSUMERS, "no hash")
+        pipe.execute()
+
+
+#: Name → how it begins, how it ends.
+TROUBLES: dict[str, tuple[Callable[[Stage], None], Callable[[Stage], None]]] = {
+    "destroyed": (
+        lambda stage: (
+            [_call("XGROUP", "DESTROY", key, keys.GROUP)(stage) for key in (keys.INTAKE, SHARDS)]
+            and None
+        ),
+        _nothing,
+    ),
+    "full": (_call("CONFIG", "SET", "maxmemory", 1), _call("CONFIG", "SET", "maxmemory", 0)),
+    "read-only": (_call("REPLICAOF", "127.0.0.1", 1), _call("REPLICAOF", "NO", "ONE")),
+    "loading": (_load, _nothing),
+    "wrong type": (_spoil, _call("DEL", keys.CONSUMERS)),
+    "frozen": (lambda stage: stage.redis.freeze(), lambda stage: stage.redis.thaw()),
+    "emptied": (_empty, _nothing),
+}
