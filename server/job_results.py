@@ -80,7 +80,7 @@ class _Reading:
         after: str,
         until: str | None,
     ) -> None:
-        """Of results behind *after*, up to and with *until*; None follows the job."""
+        """Of results behind *after*, until *until* is among them; None follows the job."""
         self._request = request
         self._ledger = ledger
         self._readers = readers
@@ -137,8 +137,6 @@ class _Reading:
             if released is not None and place(self._cursor) < place(released):
                 return f"released: read on with after={released}"
             for shard in shards:
-                if self._until is not None and place(shard.cursor) > place(self._until):
-                    break
                 await self._write(shard)
             done = self._until is not None and place(self._cursor) >= place(self._until)
             if shards or loop.time() - told >= IDLE_SECONDS:

@@ -22,8 +22,8 @@ FOREIGN = {
 #: Large libraries, imported once before the forks: not our modules, but most of the time.
 LIBRARIES = {
     "imaging": (),
-    "workers": ("aiohttp", "pydantic_settings", "structlog"),
-    "server": ("aiohttp.web", "pydantic_settings", "structlog", "uvloop"),
+    "workers": ("aiohttp", "pydantic_settings", "redis.asyncio.cluster", "structlog"),
+    "server": ("aiohttp.web", "pydantic_settings", "redis.asyncio.cluster", "structlog", "uvloop"),
 }
 
 #: Imports each module in a process of its own, forked from one that knows nothing of ours, only

@@ -1,4 +1,4 @@
-"""What a Redis wrote to its append-only file: every delivery of an entry stands there with its count."""
+"""What a Redis wrote to its append-only file: each delivery of an entry, with its count."""
 
 from __future__ import annotations
 

@@ -175,12 +175,14 @@ def storm(setting: Setting) -> Verdict:
 
 def _feed_until(stage: Stage, faults: list, over) -> None:  # type: ignore[type-arg,no-untyped-def]
     """Hand jobs in, large and small, while things break; then let the rest be done in peace."""
-    sizes = (40, 150) if stage.setting.short else (100, 600, 1500)
+    short = stage.setting.short
+    sizes = (40, 100) if short else (100, 600, 1500)
+    waiting = 80 if short else 400
 
     def step() -> None:
         for fault in faults:
             fault()
-        if stage.recorded() > stage.book.rows - 400:
+        if stage.recorded() > stage.book.rows - waiting:
             size = stage.dice.choice(sizes)
             inline = stage.dice.random() < 0.25
             stage.enter(size, prefix=lambda _: LATE, inline=inline)

@@ -1,5 +1,5 @@
-"""`python -m workers`, but a row below `/deadly/` kills this process, as a fault in a C library may,
-and one picture kills the process of the pool that decodes it.
+"""`python -m workers`, but a row below `/deadly/` kills this process, as a fault in a C library
+may, and one picture kills the process of the pool that decodes it.
 """
 
 from __future__ import annotations

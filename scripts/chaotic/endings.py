@@ -38,13 +38,13 @@ def consumers_stopped(setting: Setting) -> Verdict:
 
 def _stopped(stage: Stage, trouble: str) -> None:
     grace = str(GRACE_SECONDS)
-    (first,) = stage.crew.hire(1, shutdown_grace=grace, lease_seconds="30")
-    stage.enter(48, prefix=lambda _: STILL, timeout="60")
-    stage.enter(100 if stage.setting.short else 300, prefix=lambda _: LATE)
-    stage.until(lambda: stage.runner() is first)
-    # Another one has nothing to do but what the first lets go of: leases last far longer than this.
-    stage.crew.hire(1, lease_seconds="30")
-    stage.until(lambda: len(_held(stage, first)) > 0)
+    # Where work is handed back, nobody gets it for the end of a lease.
+    lease = "30" if trouble == "none" else "1"
+    (first,) = stage.crew.hire(1, shutdown_grace=grace, lease_seconds=lease)
+    stage.enter(64, prefix=lambda _: STILL, timeout="60")
+    stage.until(lambda: len(_held(stage, first)) == 2)
+    # The other has nothing to do but what the first lets go of.
+    stage.crew.hire(1, lease_seconds=lease, max_connections="64")
     if trouble == "frozen":
         stage.redis.freeze()
     elif trouble == "gone":

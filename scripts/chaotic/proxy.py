@@ -1,4 +1,4 @@
-"""F8: a way to Redis that breaks: every so many replies, or requests, the connection ends instead."""
+"""F8: a way to Redis that breaks: now and then the connection ends instead of a reply."""
 
 from __future__ import annotations
 

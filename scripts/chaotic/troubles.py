@@ -1,4 +1,4 @@
-"""F9: Redis is there, and yet not: emptied, full, read-only, loading, or with a key of another type.
+"""F9: Redis is there, and yet not: full, read-only, loading, frozen, emptied, or without groups.
 
 Each for some seconds, under load. No consumer may end of it, and work goes on soon afterwards.
 """
@@ -32,7 +32,10 @@ def redis_in_trouble(setting: Setting) -> Verdict:
     with staged(setting, "F9") as stage:
         stage.crew.hire(2)
         for name in names:
-            stage.enter(120 if setting.short else 600, prefix=lambda _: LATE)
+            stage.enter(300 if setting.short else 600, prefix=lambda _: LATE)
+            if name == "emptied":
+                stage.judge()  # of what was promised before
+                stage.enter(300, prefix=lambda _: LATE)
             _underway(stage)
             begin, mend = TROUBLES[name]
             begin(stage)

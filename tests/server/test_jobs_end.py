@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from server import health
 from tests.asserts import wait_until
 from tests.redis_servers import RedisServer
 from tests.server.recording import ASYNC, JOBS, Queue
@@ -139,6 +140,7 @@ async def test_jobs_come_back_with_redis(
 ) -> None:
     """A server starts without it, says so, serves streams, and needs no restart."""
     monkeypatch.setattr(ledger, "WITHIN_SECONDS", 0.2)
+    monkeypatch.setattr(health, "REDIS_SECONDS", 0.2)
     server = redis_server(appendonly="yes")
     server.kill()
     served = await serve(redis_url=server.url)

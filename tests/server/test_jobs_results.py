@@ -221,7 +221,7 @@ async def test_a_shard_recorded_twice_is_given_out_once(
         ("shard", "x", "rows", 1, "lines", record(5)),
         ("shard", 9, "rows", "", "lines", record(5)),
         ("shard", 9, "rows", 1, "lines", b"\x00\xff"),
-        ("shard", 9, "rows", 1, "lines", record(5) + b"<html>\n"),
+        ("shard", 9, "rows", 1, "lines", record(5) + b"<html>}\n"),
         ("shard", 9, "rows", 1, "lines", record(5)[:-1]),
         ("shard", "9" * 40, "rows", 1, "lines", record(5)),
     ):

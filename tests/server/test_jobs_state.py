@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from server import jobs
@@ -53,6 +53,27 @@ async def test_a_job_tells_how_it_stands(queue: Queue) -> None:
         assert MOMENT.fullmatch(done[name])
     assert (queued["started"], running["finished"]) == (None, None)
     assert done["links"]["self"] == f"/api/v1/jobs/{recording.job}"
+
+
+async def test_a_job_of_many_rows_is_told_without_them(queue: Queue) -> None:
+    """Megabytes may wait in an entry."""
+    job = await queue.submit(*["https://example.org/" + "x" * 100] * 1000, depth="full")
+
+    state = await queue.state(job)
+
+    assert (state["state"], state["options"]["depth"]) == ("queued", "full")
+    assert [one["id"] for one in (await queue.get()).json()["jobs"]] == [job]
+
+
+async def test_a_job_with_an_id_of_a_far_future_is_one(queue: Queue) -> None:
+    """Ids are what somebody gave them; then there is no moment they were given."""
+    job = "9999999999999999-7"
+    said = ("XADD", keys.INTAKE, job, "kind", "images_info", "images", "[]")
+    await queue.redis.execute_command(*said)
+
+    assert (await queue.state(job))["created"] is None
+    assert (await queue.get()).json()["jobs"][0]["id"] == job
+    assert (await queue.cancel(job)).json()["state"] == "cancelled"
 
 
 async def test_a_job_that_failed_says_why(queue: Queue) -> None:
@@ -174,7 +195,7 @@ async def test_what_was_written_over_a_job_is_told_and_can_be_deleted(queue: Que
         ("XADD", "*", "a", "b"),
         ("HSET", "state", "odd"),
         ("HSET", "state", b"\xff"),
-        ("HSET", *[part for number in range(501) for part in (f"f{number}", "x")]),
+        ("HSET", "state", "done", *[part for at in range(500) for part in (f"error:{at}", 1)]),
     ):
         recording = await queue.recording()
         await recording.done((True,))
@@ -214,8 +235,9 @@ async def test_the_list_is_newest_first_and_has_each_job_once(
             await recording.open()
         elif number % 3 == 2:
             await recording.done((True,))
+    garbage = ["9" * 41, "1-1", "\xff", *(f"a{number}" for number in range(300))]
     await queue.redis.execute_command(
-        "ZADD", keys.INDEX, *[part for text in ("a", "9" * 41, "1-1", "\xff") for part in (0, text)]
+        "ZADD", keys.INDEX, *[part for text in garbage for part in (0, text)]
     )
     expected.reverse()
 
@@ -261,6 +283,7 @@ VALUES = st.one_of(
 )
 
 
+@example(fields={b"options": b'{"a":' * 300 + b"1" + b"}" * 300}, state="done", now=1.0)
 @given(
     fields=st.dictionaries(
         st.sampled_from(NAMES).map(lambda name: name.encode(errors="surrogateescape")), VALUES

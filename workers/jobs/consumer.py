@@ -152,7 +152,8 @@ class Consumer:
         finally:
             for task in (*background, *taking, stopping):
                 task.cancel()
-            await asyncio.gather(*(taker.finish(0) for taker in self._takers))  # if it was cancelled
+            # Cancelled from without, it does not get as far.
+            await asyncio.gather(*(taker.finish(0) for taker in self._takers))
             ended = await asyncio.gather(*background, *taking, stopping, return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception) and not isinstance(error, RedisAway):
@@ -171,6 +172,8 @@ class Consumer:
         loop = asyncio.get_running_loop()
         grace = self._settings.shutdown_grace
         end = loop.time() + grace
+        # A quarantine that is cut off takes its marks back: not for ever, if Redis is away.
+        self._patience.end_by(end)
         for taker in self._takers:
             taker.stop()
         # Jobs are split on elsewhere as well as here; shards begun are better finished.
@@ -179,13 +182,23 @@ class Consumer:
             for taker in self._takers
         ]
         await asyncio.gather(
-            *(taker.finish(seconds) for taker, seconds in zip(self._takers, waits, strict=True))
+            *(self._end(taker, seconds) for taker, seconds in zip(self._takers, waits, strict=True))
         )
         await asyncio.wait(taking, timeout=max(0.1, end - loop.time() - LAST_SECONDS / 2))
         self._patience.end_by(min(end, loop.time() + LAST_SECONDS))
         with suppress(RedisAway):
             for taker in self._takers:
-                if given := await taker.hand_back():
-                    logger.info("handed back", extra={"action": "handed_back", "entries": given})
+                await self._hand_back(taker)  # what came with the last read
                 await self._streams.sweep(taker.stream, idle_seconds=1e6, itself=True)
             await self._streams.alive(None)
+
+    async def _end(self, taker: Taker, seconds: float) -> None:
+        """Jobs being split are given to others at once, not when the last shard is over."""
+        await taker.finish(seconds)
+        with suppress(RedisAway):
+            await self._hand_back(taker)
+
+    @staticmethod
+    async def _hand_back(taker: Taker) -> None:
+        if given := await taker.hand_back():
+            logger.info("handed back", extra={"action": "handed_back", "entries": given})

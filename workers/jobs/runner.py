@@ -26,8 +26,9 @@ logger = logging.getLogger(__name__)
 
 #: A shard given to so many consumers is looked at row by row: one of them may have killed them.
 QUARANTINE_DELIVERIES = 3
-#: Nobody could finish it: each of its rows is told as such.
-MOST_DELIVERIES = 10
+#: Nobody could finish it: each of its rows is told as such. A row that kills costs up to four
+#: deliveries, each in a group of its own, and outages of Redis count as well.
+MOST_DELIVERIES = 30
 #: Longer than any row takes: the pipeline answers every row.
 IDLE_SECONDS = 60.0
 

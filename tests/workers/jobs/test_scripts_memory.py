@@ -39,7 +39,7 @@ class Stage:
         return await self.queue.run("bury", named, self.garbage, "no shard", "foo bar")
 
     async def mark(self) -> object:
-        return await self.queue.run("mark", [keys.job(self.job), keys.marks(self.job)], 500, 1)
+        return await self.queue.run("mark", [keys.job(self.job), keys.marks(self.job)], 500, 1, 1)
 
 
 WRITING: dict[str, Callable[[Stage], Awaitable[object]]] = {

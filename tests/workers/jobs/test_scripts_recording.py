@@ -130,7 +130,7 @@ async def test_a_shard_that_is_recorded_is_not_dropped(queue: Queue) -> None:
 async def test_every_key_of_a_finished_job_expires(queue: Queue) -> None:
     """Also the marks of a quarantine; of a running job none does."""
     job = await queue.begun(2)
-    assert await queue.run("mark", [keys.job(job), keys.marks(job)], 500, 3, 4) == 1
+    assert await queue.run("mark", [keys.job(job), keys.marks(job)], 500, 1, 3, 4) == 1
     first, second = await queue.read(count=2)
     await queue.commit(first, job, 0)
     there = await queue.there(job)
@@ -144,13 +144,15 @@ async def test_every_key_of_a_finished_job_expires(queue: Queue) -> None:
 
 
 async def test_marks_count_deaths_and_make_no_job(queue: Queue) -> None:
-    """One more each time; of a job that is gone nothing is kept."""
+    """As many as are said, also when asked twice; of a job that is gone nothing is kept."""
     job = await queue.begun(1)
     named = [keys.job(job), keys.marks(job)]
-    await queue.run("mark", named, 500, 3, 4)
-    await queue.run("mark", named, 500, 4)
+    for _ in range(2):
+        await queue.run("mark", named, 500, 1, 3, 4)
+    for _ in range(2):
+        await queue.run("mark", named, 500, 2, 4)
     assert await queue.do("HMGET", keys.marks(job), 3, 4) == ["1", "2"]
-    assert await queue.run("mark", [keys.job("7-7"), keys.marks("7-7")], 500, 3) == 0
+    assert await queue.run("mark", [keys.job("7-7"), keys.marks("7-7")], 500, 1, 3) == 0
     assert await queue.there("7-7") == {}
 
 

@@ -2,9 +2,11 @@
 -- KEYS job results input fence marks shards   ARGV entry shard ttl
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local taken = redis.call('HDEL', KEYS[3], ARGV[2])
-  redis.call('HINCRBY', KEYS[1], 'dropped', taken)
   finish(KEYS[6], ARGV[1])
-  settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[3])
+  if taken == 1 then
+    redis.call('HINCRBY', KEYS[1], 'dropped', 1)
+    settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[3])
+  end
   return taken
 end
 finish(KEYS[6], ARGV[1])

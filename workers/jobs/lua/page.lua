@@ -10,13 +10,14 @@ local function is_ours(member)
     and string.sub(member, 1, 20) <= MOST and string.sub(member, 22) <= MOST
 end
 
+local step = math.max(100, count)
 for _ = 1, 100 do  -- what a person wrote into the index is passed over
-  local found = redis.call('ZREVRANGEBYLEX', KEYS[1], from, '-', 'LIMIT', 0, count)
+  local found = redis.call('ZREVRANGEBYLEX', KEYS[1], from, '-', 'LIMIT', 0, step)
   for _, member in ipairs(found) do
     if is_ours(member) then members[#members + 1] = member end
     from = '(' .. member
   end
-  if #members >= count or #found < count then break end
+  if #members >= count or #found < step then break end
 end
 local ids, last = {}, ARGV[2]
 while #ids < count do
