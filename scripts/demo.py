@@ -1,7 +1,10 @@
-"""What `scripts/run` does once all is installed: a picture host, the server, a sample census.
+"""What `scripts/run` does once all is installed: a picture host, the server with its Redis and its
+consumer, and a sample census, as a stream and as a job.
 
 Lines of the census go to stdout, everything else to stderr. The demo opens one address for
-downloads, its own picture host's port, besides whatever CENSUS_ALLOW_NETWORKS names.
+downloads, its own picture host's port, besides whatever CENSUS_ALLOW_NETWORKS names. With --once
+all of it lies in a folder that is removed afterwards, but for what CENSUS_DATA_ROOT, CENSUS_VAR and
+CENSUS_REDIS_URL name: it meets no other demo and no job of yours.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -23,6 +27,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
 STOP_SECONDS = 40.0
+JOB_SECONDS = 120.0
 PICTURES = 20
 
 
@@ -74,23 +79,85 @@ def write_sample(base: str, folder: Path) -> tuple[str, int]:
     return path.name, len(rows)
 
 
-def run_sample(url: str, manifest: str, rows: int) -> bool:
-    """Post the sample, pass its lines on as they come; whether nothing was missing."""
-    request = urllib.request.Request(  # noqa: S310 - the server started above
-        f"{url}/api/v1/images_info",
-        data=json.dumps({"filepath": manifest}).encode(),
-        headers={"Content-Type": "application/json"},
+class Door:
+    """The server, as its clients ask it."""
+
+    def __init__(self, url: str, env: dict[str, str]) -> None:
+        self.url = url
+        key = env.get("CENSUS_API_KEY") or ""
+        if file := env.get("CENSUS_API_KEY_FILE"):
+            key = Path(ROOT, file).read_text(encoding="latin-1").strip()
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def ask(self, path: str, body: object = None, method: str | None = None) -> Any:
+        """The answer, to be closed. Raises OSError."""
+        data, headers = None, self._headers
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers = {"Content-Type": "application/json", **headers}
+        request = urllib.request.Request(  # noqa: S310 - the server started here
+            self.url + path, data, headers, method=method
+        )
+        return self._direct.open(request, timeout=START_SECONDS)
+
+    def pass_on(self, path: str, rows: int, body: object = None) -> bool:
+        """Print the lines of a stream as they come; whether nothing of *rows* was missing."""
+        records, complete = set(), False
+        end = time.monotonic() + JOB_SECONDS
+        with self.ask(path, body) as answer:
+            for line in answer:
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+                said = json.loads(line)
+                if said["type"] == "image":
+                    records.add(said["index"])
+                complete = said["type"] == "summary" and said["complete"] and said["rows"] == rows
+                if time.monotonic() > end:
+                    break
+        return complete and records == set(range(rows))
+
+
+def inject(manifest: str, env: dict[str, str]) -> str:
+    """Hand a job in with redis-cli, as people do; its id."""
+    command = ["./scripts/redis-cli", "XADD", "census:jobs", "*"]
+    command += ["kind", "images_info", "filepath", manifest]
+    done = subprocess.run(
+        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, check=False
     )
-    records, complete = 0, False
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with direct.open(request, timeout=START_SECONDS) as answer:
-        for line in answer:
-            sys.stdout.buffer.write(line)
-            sys.stdout.buffer.flush()
-            said = json.loads(line)
-            records += said["type"] == "image"
-            complete = said["type"] == "summary" and said["complete"] and said["rows"] == rows
-    return complete and records == rows
+    job = done.stdout.strip()
+    if done.returncode or not job.replace("-", "").isdigit():  # errors of Redis are exit code 0
+        raise OSError(f"redis-cli did not take the job: {job or 'it said nothing'}")
+    return job
+
+
+def run_sample(door: Door, manifest: str, rows: int, env: dict[str, str]) -> tuple[bool, str]:
+    """The sample as a stream, then as a job: whether nothing was missing, and the job's id."""
+    began = time.monotonic()
+    say(f"sample: {rows} rows of {manifest} through {door.url}/api/v1/images_info")
+    streamed = door.pass_on("/api/v1/images_info", rows, {"filepath": manifest})
+    job = inject(manifest, env)
+    say(f"sample: the same as job {job}, injected by redis-cli")
+    followed = door.pass_on(f"/api/v1/jobs/{job}/results?follow=1", rows)
+    whole = streamed and followed
+    say(f"sample: {'complete' if whole else 'NOT complete'}, {time.monotonic() - began:.2f} s")
+    return whole, job
+
+
+def say_what_next(url: str, base: str, manifest: str, job: str, prefix: str) -> None:
+    """Commands to go on with, to be pasted."""
+    body = json.dumps({"filepath": manifest})
+    say(
+        f"""
+pictures on {base}: any path answers, and scripts/picture_host.py --help
+serving on {url} until Ctrl-C; the sample again, as a stream:
+  curl -N {url}/api/v1/images_info -H 'Content-Type: application/json' -d '{body}'
+as a job, which prints its id:
+  {prefix}./scripts/redis-cli XADD census:jobs '*' kind images_info filepath {manifest}
+and the records of a job (of the one above), over HTTP and out of Redis:
+  curl -N '{url}/api/v1/jobs/{job}/results?follow=1'
+  {prefix}./scripts/redis-cli --raw XRANGE '{{census:jobs}}:results:{job}' - +"""
+    )
 
 
 def main() -> int:
@@ -104,30 +171,32 @@ def main() -> int:
         os.chdir(ROOT)
         os.execve(sys.executable, [sys.executable, "-m", "server"], env)  # noqa: S606
     if arguments.once:
-        env.setdefault("CENSUS_PORT", "0")  # any: nobody else is to find it
+        env["CENSUS_PORT"] = env.get("CENSUS_PORT") or "0"  # any: nobody else is to find it
     for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: a shell's & has it ignored
         signal.signal(number, lambda *_: sys.exit(130 if arguments.once else 0))
     with ExitStack() as stack:
+        if arguments.once:
+            own = stack.enter_context(tempfile.TemporaryDirectory(prefix="census-once-"))
+            for name in ("CENSUS_DATA_ROOT", "CENSUS_VAR"):
+                env[name] = env.get(name) or f"{own}/{name[7:].lower()}"
         host = [sys.executable, "scripts/picture_host.py"]
         _, ready = stack.enter_context(running(host, env))
         base = ready["url"]
         port = base.rpartition(":")[2]
         opened = [env.get("CENSUS_ALLOW_NETWORKS", ""), f"127.0.0.1/32:{port}"]
         env["CENSUS_ALLOW_NETWORKS"] = ",".join(filter(None, opened))
-        folder = Path(env.get("CENSUS_DATA_ROOT") or ROOT / "data")
-        manifest, rows = write_sample(base, folder)
+        manifest, rows = write_sample(base, Path(ROOT, env.get("CENSUS_DATA_ROOT") or "data"))
         server, ready = stack.enter_context(running([sys.executable, "-m", "server"], env))
-        url = ready["url"]
-        began = time.monotonic()
-        say(f"sample: {rows} rows of {folder / manifest} through {url}/api/v1/images_info")
-        whole = run_sample(url, manifest, rows)
-        say(f"sample: {'complete' if whole else 'NOT complete'}, {time.monotonic() - began:.2f} s")
+        if named := env.get("CENSUS_REDIS_URL"):  # without, the server has a consumer of its own
+            stack.enter_context(running([sys.executable, "-m", "workers"], env))
+        door = Door(ready["url"], env)
+        whole, job = run_sample(door, manifest, rows, env)
         if arguments.once:
+            if named:  # which keeps no trace of it
+                door.ask(f"/api/v1/jobs/{job}", method="DELETE").close()
             return 0 if whole else 1
-        say(f"\npictures on {base}: any path answers, and scripts/picture_host.py --help")
-        say(f"serving on {url} until Ctrl-C; the sample again:")
-        body = json.dumps({"filepath": manifest})
-        say(f"  curl -N {url}/api/v1/images_info -H 'Content-Type: application/json' -d '{body}'")
+        prefix = ready.get("inject", "").partition("./scripts/redis-cli")[0]
+        say_what_next(door.url, base, manifest, job, prefix)
         return int(server.wait())
     return 0
 

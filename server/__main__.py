@@ -64,16 +64,6 @@ async def _listen(beside: Companions, stop: asyncio.Event) -> None:
     logger.info("stopped", extra={"action": "stopped"})
 
 
-def _raise_descriptors() -> None:
-    """As many open connections as the system lets this process have, not as a shell begins with."""
-    import contextlib
-    import resource
-
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
 def main() -> int:
     """Run the server; returns the exit code."""
     import os
@@ -88,6 +78,7 @@ def main() -> int:
 
     from server.settings import ServerSettings
     from workers import logs
+    from workers.descriptors import raise_descriptors
     from workers.errors import EmbeddedRedisError, RedisMissing, SettingsError
     from workers.settings import read_settings, show_settings, unknown_names
 
@@ -101,7 +92,7 @@ def main() -> int:
         for sentence in unknown_names(ServerSettings, os.environ):
             print(sentence, file=sys.stderr)  # noqa: T201
         return 0
-    _raise_descriptors()
+    raise_descriptors()
     logs.set_up(settings.log_level, settings.log_format)
     import logging
 

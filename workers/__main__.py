@@ -94,8 +94,14 @@ def main() -> int:
     from workers.descriptors import raise_descriptors
     from workers.errors import SettingsError
     from workers.jobs import keys
-    from workers.jobs.home import socket_path
-    from workers.settings import WorkSettings, read_settings, show_settings, unknown_names
+    from workers.jobs.home import running_url
+    from workers.settings import (
+        OF_SERVER,
+        WorkSettings,
+        read_settings,
+        show_settings,
+        unknown_names,
+    )
 
     kinds = [kind.strip() for kind in (arguments.kinds or ",".join(keys.KINDS)).split(",")]
     if unknown := [kind for kind in kinds if kind not in keys.KINDS]:
@@ -109,20 +115,20 @@ def main() -> int:
         print(show_settings(settings))  # noqa: T201 - the answer
         return 0
     if settings.redis_url is None:
-        path = socket_path(settings.var)
-        if not path.is_socket():
+        url = running_url(settings.var)
+        if url is None:
             print(  # noqa: T201
                 "set CENSUS_REDIS_URL: a server without it brings a Redis and a consumer of its"
                 f" own, and none runs below CENSUS_VAR={settings.var}",
                 file=sys.stderr,
             )
             return 2
-        settings = settings.model_copy(update={"redis_url": SecretStr(f"unix://{path}")})
+        settings = settings.model_copy(update={"redis_url": SecretStr(url)})
     raise_descriptors()
     logs.set_up(settings.log_level, settings.log_format)
     import logging
 
-    for sentence in unknown_names(WorkSettings, os.environ):
+    for sentence in unknown_names(WorkSettings, os.environ, besides=OF_SERVER):
         logging.getLogger("workers").warning(sentence, extra={"action": "unknown_setting"})
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_work(settings, kinds, arguments))

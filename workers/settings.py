@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -15,9 +15,11 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from workers.errors import SettingsError
 from workers.fetch.guard import Network, parse_network
 
-__all__ = ["PREFIX", "VERSION", "WorkSettings", "read_settings"]
+__all__ = ["OF_SERVER", "PREFIX", "VERSION", "WorkSettings", "read_settings"]
 
 PREFIX = "CENSUS_"
+#: What only the server reads, and a consumer may find in an environment both are given.
+OF_SERVER = ("HOST", "PORT", "API_KEY", "API_KEY_FILE", "OPEN", "MAX_STREAMS")
 VERSION = "0.1.0"
 
 #: What one pixel may cost while it is decoded (all of Pillow's buffers), and the room beside it.
@@ -168,6 +170,9 @@ class WorkSettings(BaseSettings):
         if self.max_inflight_bytes < self.max_image_bytes:
             msg = "CENSUS_MAX_INFLIGHT_BYTES must be at least CENSUS_MAX_IMAGE_BYTES, or none fits"
             raise ValueError(msg)
+        if self.redis_cluster and self.redis_url is None:
+            msg = "CENSUS_REDIS_CLUSTER=1 needs CENSUS_REDIS_URL: a Redis of our own is no cluster"
+            raise ValueError(msg)
         return self
 
     @property
@@ -198,9 +203,11 @@ def read_settings(kind: type[S], **given: Any) -> S:
         raise SettingsError("\n".join(["these settings are wrong:", *problems])) from exc
 
 
-def unknown_names(kind: type[WorkSettings], environ: Mapping[str, str]) -> list[str]:
+def unknown_names(
+    kind: type[WorkSettings], environ: Mapping[str, str], *, besides: Sequence[str] = ()
+) -> list[str]:
     """A sentence for each `CENSUS_*` variable that names no setting (a typing error, mostly)."""
-    known = [name.upper() for name in kind.model_fields]
+    known = [*(name.upper() for name in kind.model_fields), *besides]
     sentences = []
     for name in sorted(environ):
         bare = name.removeprefix(PREFIX)  # the prefix alone would make all of them look alike

@@ -18,8 +18,8 @@ __all__ = ["consumers_stopped", "job_cancelled"]
 GRACE_SECONDS = 4.0
 #: Beyond it, for the interpreter to end on a busy machine.
 SPARE_SECONDS = 2.0
-#: A shard takes longer than the grace.
-STILL = "/slow/4000"
+#: A shard takes longer than what there is of the grace before work is handed back.
+STILL = "/slow/1500"
 DAY_MS = 86_400_000
 HANDED_SECONDS = 3.0
 CANCELLED_SECONDS = 10.0

@@ -71,10 +71,10 @@ class Forger:
         self._add(client, "forged", {"job": "1-1", "shard": "0"})
         if stage.book.jobs:
             job = dice.choice(stage.book.jobs).job
-            # No number that is fed: of a job that runs it is garbage, of one unknown yet nothing.
-            if client.exists(keys.job(job)):
+            # A number that is not fed is garbage; of a job that nobody took yet it is nothing.
+            if int(client.hget(keys.job(job), "fed") or 0):
                 self._bury(client, SHARDS, {"job": job, "shard": str(10**6)})
-            self._add(client, "forged", {"job": job, "shard": "0"})
+                self._add(client, "forged", {"job": job, "shard": "0"})
         if found := client.xrange(SHARDS, count=1):
             self._add(client, "copied", found[0][1])
 

@@ -28,11 +28,11 @@ def redis_in_trouble(setting: Setting) -> Verdict:
     total, names = Verdict(), list(TROUBLES)
     if setting.short:
         names = ["destroyed", "full"]
-    seconds = 1.5 if setting.short else 4.0
+    seconds = 1.0 if setting.short else 4.0
     with staged(setting, "F9") as stage:
         stage.crew.hire(2)
         for name in names:
-            stage.enter(300 if setting.short else 600, prefix=lambda _: LATE)
+            stage.enter(250 if setting.short else 600, prefix=lambda _: LATE)
             if name == "emptied":
                 stage.judge()  # of what was promised before
                 stage.enter(300, prefix=lambda _: LATE)

@@ -27,7 +27,7 @@ ROWS = 6
 
 
 def test_a_short_run_loses_nothing(request: pytest.FixtureRequest) -> None:
-    """A little of everything: consumers and Redis killed, frozen, full; forged entries; a cancel."""
+    """Consumers and Redis killed, frozen, full; forged entries; a job cancelled."""
     command = [sys.executable, "scripts/chaos.py", "--short", "--seed", "1"]
     if given := request.config.getoption("--redis-server"):
         command += ["--redis-server", str(given)]
@@ -41,7 +41,7 @@ def test_a_short_run_loses_nothing(request: pytest.FixtureRequest) -> None:
     recovered = [found[1] for line in lines if (found := re.search(words, line))]
     assert len(recovered) == len(lines)
     assert int(recovered[-1]) > 0
-    for what in ("kills", "kills of Redis", "garbage", "bytes cut", "destroyed", "full", "SIGTERM"):
+    for what in ("kills", "kills of Redis", "garbage", "destroyed", "full", "SIGTERM"):
         assert re.search(rf"; {what} [1-9]", lines[-1]), lines[-1]
 
 
@@ -104,7 +104,7 @@ def test_work_well_done_is_no_problem(work: Work) -> None:
     work.commit(1, *map(work.record, (3, 4, 5)))
     verdict = work.judged()
     assert verdict.holds, verdict.problems
-    assert (verdict.rows, verdict.line("F1").split("  ")[1:4]) == (
+    assert verdict.line("F1").split() == (
         ROWS,
         ["lost 0", "duplicated 0", "unexpected 0"],
     )

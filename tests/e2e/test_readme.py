@@ -9,14 +9,24 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
+
+from tests.asserts import eventually
+from tests.redis_servers import RedisServer, folder
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
-CURLS = [command for command in COMMANDS if command.startswith("curl")]
+BUILD = ("./scripts/run", "./scripts/test")
+#: Each prints record lines.
+CENSUSES = [command for command in COMMANDS if command.startswith(("curl -N", "job="))]
+#: Each prints the id of a job.
+SUBMISSIONS = [command for command in COMMANDS if command not in (*BUILD, *CENSUSES)]
 
 
 def environment(data_root: Path, **given: str) -> dict[str, str]:
@@ -25,74 +35,175 @@ def environment(data_root: Path, **given: str) -> dict[str, str]:
     return {**os.environ, **places, **given}
 
 
+class Demo:
+    """`./scripts/run` serving on a free port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder  #: data/ and scripts/ are in it
+        (folder / "scripts").symlink_to(ROOT / "scripts")
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.env = environment(folder / "data", CENSUS_PORT=str(self.port))
+        self.lines: list[dict[str, Any]] = []  #: of the sample
+        self.told = folder / "told"
+
+    @property
+    def rows(self) -> int:
+        """Of the sample."""
+        return (
+            len((self.folder / "data" / "sample.tsv").read_text(encoding="utf-8").splitlines()) - 1
+        )
+
+    def shell(self, command: str) -> str:
+        """What a command prints; one that does not end well is an error."""
+        asked = command.replace("127.0.0.1:5000", f"127.0.0.1:{self.port}")
+        return subprocess.run(
+            ["/bin/bash", "-euo", "pipefail", "-c", asked],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            timeout=60,
+            check=True,
+            text=True,
+        ).stdout
+
+
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path, list[bytes]]]:
-    """`./scripts/run` serving on a free port: the port, where data/ is, the sample's lines."""
-    folder = tmp_path_factory.mktemp("readme")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    env = environment(folder / "data", CENSUS_PORT=str(port))
-    with subprocess.Popen(["./scripts/run"], cwd=ROOT, env=env, stdout=subprocess.PIPE) as process:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo, its sample done."""
+    made = Demo(tmp_path_factory.mktemp("readme"))
+    with (
+        made.told.open("wb") as told,
+        subprocess.Popen(
+            ["./scripts/run"], cwd=ROOT, env=made.env, stdout=subprocess.PIPE, stderr=told
+        ) as process,
+    ):
         assert process.stdout is not None
-        lines = []
-        for line in process.stdout:
-            lines.append(line)
-            if json.loads(line)["type"] == "summary":
-                break
-        yield port, folder, lines
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        try:
+            for line in process.stdout:
+                made.lines.append(json.loads(line))
+                if [said["type"] for said in made.lines].count("summary") == 2:
+                    break
+            yield made
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0
 
 
 def test_the_readme_has_the_two_commands() -> None:
-    """Both are there, and both can be executed."""
-    for command in ("./scripts/run", "./scripts/test"):
+    """Both are there, and both can be executed; the others are run below."""
+    for command in BUILD:
         assert command in COMMANDS
         assert os.access(ROOT / command, os.X_OK)
-    assert len(COMMANDS) == 2 + len(CURLS)
+    assert [command.split()[0] for command in SUBMISSIONS] == ["./scripts/redis-cli", "curl"]
+    assert len(CENSUSES) == 5
 
 
-def test_run_prints_a_line_per_sample_row_and_a_complete_summary(
-    demo: tuple[int, Path, list[bytes]],
-) -> None:
-    """`./scripts/run` shows the sample's census on stdout, nothing else."""
-    _, folder, lines = demo
-    rows = (folder / "data" / "sample.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    said = [json.loads(line) for line in lines]
+def test_run_prints_the_sample_as_a_stream_and_as_a_job(demo: Demo) -> None:
+    """One after the other on stdout, each with a line per row and a summary, nothing else."""
+    ends = [at + 1 for at, line in enumerate(demo.lines) if line["type"] == "summary"]
+    stream, job = demo.lines[: ends[0]], demo.lines[ends[0] :]
 
-    assert [line["type"] for line in said] == ["start", *["image"] * len(rows), "summary"]
-    assert said[-1]["complete"] is True
-    assert {line["index"] for line in said[1:-1]} == set(range(len(rows)))
+    assert [line["type"] for line in stream] == ["start", *["image"] * demo.rows, "summary"]
+    for said in (stream, job):
+        assert said[0]["type"] == "start"
+        indexes = [line["index"] for line in said if line["type"] == "image"]
+        assert sorted(indexes) == list(range(demo.rows))
+        assert said[-1]["complete"] is True
+    assert stream[0]["job"] is None
+    assert job[0]["job"]
 
 
-@pytest.mark.parametrize("command", CURLS)
-def test_curl_of_the_readme_answers_with_a_whole_stream(
-    command: str, demo: tuple[int, Path, list[bytes]]
-) -> None:
-    """Each curl prints a record per row, then a complete summary."""
-    port, folder, _ = demo
-    asked = command.replace("127.0.0.1:5000", f"127.0.0.1:{port}")
+def test_what_run_says_to_go_on_with_works(demo: Demo) -> None:
+    """Each command it prints for people can be pasted."""
+    eventually(lambda: "XRANGE" in demo.told.read_text(encoding="utf-8"))
+    told = demo.told.read_text(encoding="utf-8").splitlines()
+    commands = [line.strip() for line in told if line.startswith("  ")]
 
-    answer = subprocess.run(  # noqa: S602 - the README's own words
-        asked, shell=True, cwd=folder, capture_output=True, timeout=60, check=True
-    )
+    census, submission, follow, read = commands
+    assert json.loads(demo.shell(census).splitlines()[-1])["complete"] is True
+    assert re.fullmatch(r"\d+-\d+\n", demo.shell(submission))
+    assert json.loads(demo.shell(follow).splitlines()[-1])["complete"] is True
+    assert demo.shell(read).count('{"type":"image"') == demo.rows
+
+
+@pytest.mark.parametrize("command", CENSUSES)
+def test_a_census_of_the_readme_is_whole(command: str, demo: Demo) -> None:
+    """Each prints a record per row; but for those out of Redis, then a complete summary."""
+    said = [json.loads(line) for line in demo.shell(command).splitlines()]
+
+    records = sum(line["type"] == "image" for line in said)
+    if "XRANGE" in command:
+        assert records == len(said) == 5
+    else:
+        assert said[0]["type"] == "start"
+        assert said[-1]["type"] == "summary"
+        assert said[-1]["complete"] is True
+        assert said[-1]["rows"] == records > 0
+
+
+@pytest.mark.parametrize("command", SUBMISSIONS)
+def test_a_job_of_the_readme_is_taken(command: str, demo: Demo) -> None:
+    """Each prints the id of a job, which is done soon after."""
+    (job,) = set(re.findall(r"\b\d{13}-\d+\b", demo.shell(command)))
+
+    def state() -> str:
+        return demo.shell(f"./scripts/redis-cli HGET '{{census:jobs}}:job:{job}' state").strip()
+
+    eventually(lambda: state() == "done")
+
+
+def test_run_once_beside_another_leaves_all_as_it_was(demo: Demo) -> None:
+    """`./scripts/run --once`: exit code 0, nothing of it is left, nothing of others is touched."""
+    jobs = demo.shell("./scripts/redis-cli ZCARD '{census:jobs}:index'")
+    sample = ROOT / "data" / "sample.tsv"
+    before = sample.stat().st_mtime_ns if sample.exists() else None
+
+    with folder() as place:
+        answer = subprocess.run(
+            ["./scripts/run", "--once"],
+            cwd=ROOT,
+            env={**os.environ, "TMPDIR": str(place), "CENSUS_PORT": ""},
+            capture_output=True,
+            timeout=60,
+            check=True,
+        )
+        assert list(place.iterdir()) == []
+        assert of_environment(str(place)) == []
 
     said = [json.loads(line) for line in answer.stdout.splitlines()]
-    assert said[0]["type"] == "start"
-    assert said[-1]["type"] == "summary"
-    assert said[-1]["complete"] is True
-    assert said[-1]["rows"] == len(said) - 2 > 0
+    assert [line["complete"] for line in said if line["type"] == "summary"] == [True, True]
+    assert (sample.stat().st_mtime_ns if sample.exists() else None) == before
+    assert demo.shell("./scripts/redis-cli ZCARD '{census:jobs}:index'") == jobs
 
 
-def test_run_once_ends_by_itself_and_well(tmp_path: Path) -> None:
-    """`./scripts/run --once` stops after the sample, exit code 0."""
-    env = environment(tmp_path)
+def of_environment(text: str) -> list[psutil.Process]:
+    """Living processes that were given an environment with *text* in it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if any(text in value for value in process.environ().values()):
+                found.append(process)
+    return found
 
-    answer = subprocess.run(
+
+def test_run_once_with_a_redis_named_leaves_no_job_there(
+    tmp_path: Path,
+    redis_settings: dict[str, str],
+    redis_url: str,
+    redis_members: list[RedisServer],
+) -> None:
+    """The consumer, which a server then does not bring, is the demo's; its job is removed."""
+    settings = {f"CENSUS_{name}": value for name, value in redis_settings.items()}
+    env = {**os.environ, **settings, "TMPDIR": str(tmp_path)}
+
+    subprocess.run(
         ["./scripts/run", "--once"], cwd=ROOT, env=env, capture_output=True, timeout=60, check=True
     )
 
-    assert json.loads(answer.stdout.splitlines()[-1])["complete"] is True
+    left = {key for member in redis_members for key in member.call("KEYS", "*")}
+    assert not [key for key in left if b":job:" in key or b":results:" in key]
+    assert b"{census:jobs}:index" not in left
 
 
 def test_a_sample_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from server.settings import ServerSettings
 from workers.errors import SettingsError
-from workers.settings import read_settings, show_settings
+from workers.settings import OF_SERVER, WorkSettings, read_settings, show_settings
 
 KEY = "correct horse battery staple".replace(" ", "-")
 
@@ -109,3 +109,11 @@ def test_a_key_is_never_shown(key_file: Path) -> None:
 
     for told in (str(settings), repr(settings), "\n".join(shown), show_settings(settings)):
         assert KEY not in told
+
+
+def test_a_consumer_knows_which_settings_are_the_servers() -> None:
+    """It must not warn of them where both are given the same environment."""
+    assert {name.upper() for name in ServerSettings.model_fields} == {
+        *(name.upper() for name in WorkSettings.model_fields),
+        *OF_SERVER,
+    }

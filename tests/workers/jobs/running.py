@@ -50,7 +50,7 @@ class Running:
 
         for client in (self.consumer._streams._redis, self.consumer._streams._reader):
             client.execute_command = refuse  # type: ignore[method-assign]
-        self.consumer._patience.end_by(0)
+        self.consumer._patience.end_by(asyncio.get_running_loop().time())
         self.task.cancel()
 
     async def killed(self) -> None:

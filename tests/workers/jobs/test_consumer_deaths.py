@@ -1,0 +1,394 @@
+"""Consumers that die, freeze or are asked to end; jobs cancelled and deleted while they run."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import os
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.asserts import wait_for, wait_until
+from tests.picture_hosts import PictureHost
+from tests.workers.jobs.conftest import EngineOf
+from tests.workers.jobs.queues import SHARDS, Queue
+from tests.workers.jobs.running import (
+    Running,
+    consuming,
+    entry_of,
+    inspected,
+    lines_of,
+    plain,
+    recorded,
+    records_of,
+    until_over,
+)
+from workers.engine import Engine
+from workers.jobs import keys, runner
+from workers.manifest.rows import Row
+from workers.pipeline import inspect_rows
+
+Pictures = Callable[[int], list[str]]
+Written = Callable[..., str]
+
+#: A day: whoever held it is long gone.
+LONG_MS = 86_400_000
+
+
+async def give_up(queue: Queue, deliveries: int | None = None) -> None:
+    """Let all leases of shards run out; perhaps as if they were delivered so often."""
+    for entry, consumer, _ in await queue.pending():
+        said: list[Any] = ["XCLAIM", SHARDS, keys.GROUP, consumer, 0, entry, "IDLE", LONG_MS]
+        if deliveries is not None:
+            said += ["RETRYCOUNT", deliveries]
+        await queue.redis.execute_command(*said, "JUSTID", parse_justid=True)
+
+
+FORMATS = {
+    "list.tsv": lambda urls: "".join(f"id-{n}\t{url}\n" for n, url in enumerate(urls)),
+    "list.csv": lambda urls: "name,id,url\n"
+    + "".join(f'"a\n{n}",id-{n},"{url}"\r\n' for n, url in enumerate(urls)),
+    "list.ndjson": lambda urls: "".join(
+        f'{{"id":"id-{n}","url":"{url}","n":{n}}}\n' for n, url in enumerate(urls)
+    ),
+    "list.tsv.gz": lambda urls: gzip.compress(FORMATS["list.tsv"](urls).encode()),
+}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+async def test_a_splitter_that_dies_is_taken_over_where_it_was(
+    queue: Queue, engine: Engine, pictures: Pictures, written: Written, name: str
+) -> None:
+    """Every row once, as if nothing had happened."""
+    written(FORMATS[name](pictures(30)), name)
+    async with consuming(engine, kinds=()) as splitter:  # without consumers two shards are fed
+        job = await queue.added(**entry_of(name, extra=1))
+        await wait_for(lambda: fed(queue, job, 2))
+        await splitter.killed()
+    async with consuming(engine):
+        told = await until_over(queue, job)
+    assert (told["rows"], told["total"], told["ok"]) == ("30", "30", "30")
+    [line, *_] = lines = [plain(line) for line in await lines_of(queue, job)]
+    options = type(engine_options := orjson.loads(told["options"]))
+    assert options is dict
+    assert engine_options["extra"] is True
+    assert [orjson.loads(one)["id"] for one in lines] == [f"id-{n}" for n in range(30)]
+    assert line in await inspected(engine, name, extra_options())
+    assert told["manifest_sha256"]
+
+
+def extra_options() -> Any:
+    from workers.options import InfoOptions
+
+    return InfoOptions(extra=True)
+
+
+async def fed(queue: Queue, job: str, shards: int) -> bool:
+    return int((await queue.job(job)).get("fed", 0)) >= shards
+
+
+@pytest.mark.parametrize("name", ["list.tsv", "list.ndjson"])
+async def test_what_was_split_is_not_read_again(
+    queue: Queue, engine: Engine, pictures: Pictures, written: Written, name: str
+) -> None:
+    """It goes on at the offset: rows before it might as well be gone."""
+    content = FORMATS[name](pictures(12)).encode()
+    written(content, name)
+    path = Path(engine.settings.data_root) / name
+    async with consuming(engine, kinds=()) as splitter:
+        job = await queue.added(**entry_of(name))
+        await wait_for(lambda: fed(queue, job, 2))
+        await splitter.killed()
+    offset, found = int((await queue.job(job))["offset"]), path.stat()
+    path.write_bytes(b"\xff" * offset + content[offset:])
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+    async with consuming(engine):
+        assert (await until_over(queue, job))["ok"] == "12"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda path: path.write_bytes(path.read_bytes() + b"z\thttp://h/\n"), "changed after row 8"),
+        (lambda path: os.utime(path, ns=(1, 1)), "changed after row 8"),
+        (lambda path: path.unlink(), "gone after row 8"),
+    ],
+)
+async def test_a_manifest_that_changed_meanwhile_fails_the_job(
+    queue: Queue,
+    engine: Engine,
+    pictures: Pictures,
+    written: Written,
+    change: Callable[[Path], object],
+    reason: str,
+) -> None:
+    """With that reason; rows fed before are recorded."""
+    name = written(pictures(30))
+    async with consuming(engine, kinds=()) as splitter:
+        job = await queue.added(**entry_of(name))
+        await wait_for(lambda: fed(queue, job, 2))
+        await splitter.killed()
+    change(Path(engine.settings.data_root) / name)
+    async with consuming(engine):
+        told = await until_over(queue, job, "failed")
+    assert reason in told["reason"]
+    assert [record["index"] for record in await records_of(queue, job)] == list(range(8))
+
+
+async def test_what_a_dead_consumer_held_is_taken_over(
+    queue: Queue, engine: Engine, picture_host: PictureHost, written: Written
+) -> None:
+    """When its lease ran out; so is an entry whose delivery got lost on the way."""
+    slow = [f"{picture_host}/slow/30/{n}.jpg" for n in range(16)]
+    job = await queue.added(**entry_of(written(slow)))
+    async with consuming(engine) as running:
+        await wait_until(lambda: running.consumer._leases.count(SHARDS))
+        await running.killed()
+    await queue.read(consumer="lost")
+    assert {name for _, name, _ in await queue.pending()} == {"lost", running.consumer.name}
+    async with consuming(engine):
+        told = await until_over(queue, job)
+    assert (told["rows"], told["ok"]) == ("16", "16")
+    assert len(await lines_of(queue, job)) == 16
+
+
+async def test_a_lease_that_was_lost_records_nothing_twice(
+    queue: Queue, engine: Engine, picture_host: PictureHost, written: Written
+) -> None:
+    """Two run the same shard: who comes first is recorded."""
+    slow = [f"{picture_host}/slow/100/{n}.jpg" for n in range(4)]
+    async with consuming(engine) as frozen, consuming(engine, intake=False):
+        beating = frozen.consumer._leases
+        beating._renew = asyncio.Event().wait  # type: ignore[assignment]  # as a frozen one does
+        job = await queue.added(**entry_of(written(slow)))
+        await give_up_when_held(queue)
+        told = await until_over(queue, job)
+        await wait_until(lambda: not beating.count(SHARDS))
+    assert (told["rows"], told["done"]) == ("4", "1")
+    assert len(await lines_of(queue, job)) == 4
+    assert (await queue.length(), await queue.pending()) == (0, [])
+
+
+async def give_up_when_held(queue: Queue) -> None:
+    await wait_for(queue.pending)
+    await give_up(queue)
+
+
+class Poison:
+    """Rows that kill whoever looks at them."""
+
+    def __init__(self, *indexes: int) -> None:
+        self.indexes = set(indexes)
+        self.victim: Running | None = None
+        self.looked_at: list[list[int]] = []
+        self.deaths = 0
+
+    @asynccontextmanager
+    async def inspect(self, engine: Engine, rows: AsyncIterator[Row], options: Any) -> Any:
+        """In the place of `inspect_rows`."""
+        taken = [row async for row in rows]
+        self.looked_at.append([row.index for row in taken])
+        if self.indexes & {row.index for row in taken}:
+            assert self.victim is not None
+            self.deaths += 1
+            self.victim.die()
+            await asyncio.Event().wait()
+
+        async def again() -> AsyncIterator[Row]:
+            for row in taken:
+                yield row
+
+        async with inspect_rows(engine, again(), options) as inspection:
+            yield inspection
+
+    async def survived(self, queue: Queue, engine: Engine, job: str, most: int) -> dict[str, str]:
+        """Start consumers until the job is done; no more than *most* may die."""
+        while self.deaths <= most:
+            async with consuming(engine) as self.victim:
+                over = asyncio.create_task(until_over(queue, job))
+                await asyncio.wait({over, self.victim.task}, return_when="FIRST_COMPLETED")
+                if over.done():
+                    return await over
+                over.cancel()
+            await give_up(queue)
+        raise AssertionError(f"{self.deaths} died")
+
+
+async def test_a_row_that_kills_costs_itself_alone(
+    queue: Queue, engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch, pictures: Pictures, written: Written
+) -> None:
+    """After five deaths it is answered instead of looked at; its neighbours have their facts."""
+    poison = Poison(21)
+    monkeypatch.setattr(runner, "inspect_rows", poison.inspect)
+    async with engine_of(shard_rows=40, max_connections=10) as engine:
+        job = await queue.added(**entry_of(written(pictures(40))))
+        told = await poison.survived(queue, engine, job, 5)
+    records = await records_of(queue, job)
+    assert [record["index"] for record in records] == list(range(40))
+    [error] = [record for record in records if "error" in record]
+    assert (error["index"], error["error"]["code"]) == (21, "worker_died")
+    assert "3 consumers died" in error["error"]["message"]
+    assert (told["ok"], told["error:worker_died"], poison.deaths) == ("39", "1", 5)
+    assert await queue.do("HGETALL", keys.marks(job)) in ([], {}, ["21", "3"], {b"21": b"3"})
+    assert [21] in poison.looked_at  # alone, in the end
+
+
+async def test_two_rows_that_kill(
+    queue: Queue, engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch, pictures: Pictures, written: Written
+) -> None:
+    """Each costs itself."""
+    poison = Poison(3, 4)
+    monkeypatch.setattr(runner, "inspect_rows", poison.inspect)
+    async with engine_of(shard_rows=8) as engine:
+        job = await queue.added(**entry_of(written(pictures(8))))
+        told = await poison.survived(queue, engine, job, 8)
+    assert (told["ok"], told["error:worker_died"]) == ("6", "2")
+
+
+async def test_a_shard_nobody_finishes_is_answered(
+    queue: Queue, engine: Engine, pictures: Pictures, written: Written
+) -> None:
+    """After ten attempts each row says so, and a dead letter tells a person."""
+    job = await queue.added(**entry_of(written([*pictures(3), "foo"])))
+    async with consuming(engine, kinds=()):
+        await wait_for(lambda: fed(queue, job, 1))
+    [entry] = await queue.read(consumer="dead")
+    await give_up(queue, 10)
+    async with consuming(engine):
+        told = await until_over(queue, job)
+    assert (told["error:worker_died"], told["error:bad_url"]) == ("4", "0") or (
+        told["error:worker_died"] == "4"
+    )
+    assert [record["index"] for record in await records_of(queue, job)] == [0, 1, 2, 3]
+    [dead] = await queue.dead()
+    assert (dead["source"], dead["id"]) == (SHARDS, entry)
+    assert "10 attempts" in dead["reason"]
+    assert job in dead["raw"]
+
+
+async def test_nine_deaths_are_not_enough(
+    queue: Queue, engine: Engine, pictures: Pictures, written: Written
+) -> None:
+    """The tenth consumer looks at the rows still."""
+    job = await queue.added(**entry_of(written(pictures(3))))
+    async with consuming(engine, kinds=()):
+        await wait_for(lambda: fed(queue, job, 1))
+    await queue.read(consumer="dead")
+    await give_up(queue, 9)
+    async with consuming(engine):
+        assert (await until_over(queue, job))["ok"] == "3"
+    assert await queue.dead() == []
+
+
+async def test_cancelled_while_it_runs(
+    queue: Queue, engine: Engine, picture_host: PictureHost, written: Written
+) -> None:
+    """Rows under way say so, rows nobody began have no record, and it settles soon."""
+    rows = [f"{picture_host}/{n}.jpg" for n in range(4)]
+    rows += [f"{picture_host}/silent/{n}" for n in range(40)]
+    async with consuming(engine):
+        job = await queue.added(**entry_of(written(rows)))
+        await wait_for(lambda: recorded(queue, job, 1))
+        await wait_until(lambda: picture_host.counts()["in_flight"])
+        asked = await queue.added(kind="cancel", job=job)
+        told = await until_over(queue, job, "cancelled")
+        await wait_for(lambda: gone(queue, keys.INTAKE, asked))
+    records = await records_of(queue, job)
+    assert 5 <= len(records) <= 8
+    assert all(record["error"]["code"] == "cancelled" for record in records[4:])
+    assert int(told["dropped"]) >= 1
+    assert int(told["rows"]) == len(records)
+    assert (await queue.length(), await queue.pending()) == (0, [])
+    assert await queue.length(keys.INTAKE) == 0
+    assert all(seconds > 0 for seconds in (await queue.there(job)).values())
+    assert await queue.dead() == []
+
+
+async def gone(queue: Queue, stream: str, entry: str) -> bool:
+    return not await queue.redis.execute_command("XRANGE", stream, entry, entry)
+
+
+async def test_cancelled_behind_a_dead_consumer(
+    queue: Queue, engine: Engine, picture_host: PictureHost, written: Written
+) -> None:
+    """What it held is let go of by whoever takes it over, unrecorded."""
+    silent = [f"{picture_host}/silent/{n}" for n in range(8)]
+    job = await queue.added(**entry_of(written(silent)))
+    async with consuming(engine) as running:
+        await wait_until(lambda: running.consumer._leases.count(SHARDS))
+        await running.killed()
+    assert await queue.cancel(job) == ["OK"]
+    async with consuming(engine):
+        told = await until_over(queue, job, "cancelled")
+    assert (told["dropped"], told.get("rows", "0")) == ("2", "0")
+    assert (await queue.length(), await queue.pending()) == (0, [])
+
+
+async def test_deleted_while_it_runs(
+    queue: Queue, engine: Engine, picture_host: PictureHost, pictures: Pictures, written: Written
+) -> None:
+    """Nothing of it comes back, and the consumer is free for others soon."""
+    silent = [f"{picture_host}/silent/{n}" for n in range(40)]
+    async with consuming(engine):
+        job = await queue.added(**entry_of(written(silent, "silent.tsv")))
+        await wait_until(lambda: picture_host.counts()["in_flight"])
+        assert await queue.delete(job) == 1
+        other = await queue.added(**entry_of(written(pictures(3))))
+        assert (await until_over(queue, other))["ok"] == "3"
+        await wait_for(lambda: nothing_left(queue))
+    assert await queue.there(job) == {}
+    assert await queue.dead() == []
+    assert await queue.length(keys.INTAKE) == 0
+
+
+async def nothing_left(queue: Queue) -> bool:
+    return await queue.length() == 0 and not await queue.pending()
+
+
+async def test_asked_to_stop_it_hands_back(
+    queue: Queue, engine_of: EngineOf, picture_host: PictureHost, written: Written
+) -> None:
+    """Shards and the job, without blame and at once; its name goes."""
+    silent = [f"{picture_host}/silent/{n}" for n in range(40)]
+    async with engine_of(lease_seconds=3600, shutdown_grace=0) as engine:
+        job = await queue.added(**entry_of(written(silent)))
+        async with consuming(engine) as running:
+            await wait_until(lambda: picture_host.counts()["in_flight"])
+            [(entry, _, deliveries)] = await queue.pending()
+            assert deliveries == 1
+            await running.stop()
+        assert await queue.pending() == [(entry, running.consumer.name, 0)]
+        assert await queue.pending(keys.INTAKE) == [(job, running.consumer.name, 0)]
+        async with consuming(engine) as running:  # long before the lease ran out
+            await wait_for(lambda: held_by(queue, running.consumer.name, 2))
+            assert [count for _, _, count in await queue.pending()] == [1]
+            await queue.cancel(job)
+            await until_over(queue, job, "cancelled")
+        assert await queue.length() == 0
+
+
+async def held_by(queue: Queue, name: str, entries: int) -> bool:
+    held = [*await queue.pending(), *await queue.pending(keys.INTAKE)]
+    return [owner for _, owner, _ in held] == [name] * entries
+
+
+async def test_asked_to_stop_it_finishes_what_is_under_way(
+    queue: Queue, engine: Engine, picture_host: PictureHost, written: Written
+) -> None:
+    """Within the grace; and takes nothing more."""
+    slow = [f"{picture_host}/slow/50/{n}.jpg" for n in range(40)]
+    job = await queue.added(**entry_of(written(slow)))
+    async with consuming(engine) as running:
+        await wait_until(lambda: picture_host.counts()["in_flight"])
+        begun = len(await queue.pending())
+        before = int((await queue.job(job)).get("done", 0))
+        await running.stop()
+        assert await queue.pending() == []
+        assert int((await queue.job(job))["done"]) == before + begun
+    async with consuming(engine):
+        assert (await until_over(queue, job))["ok"] == "40"
