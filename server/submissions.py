@@ -77,7 +77,7 @@ async def _submit(ledger: Ledger, job: Job, token: str, fingerprint: str) -> str
 async def _submit_upload(
     ledger: Ledger, root: Path, upload: KeptUpload, asked: InfoRequest, token: str
 ) -> str:
-    """Keep the upload and hand the job in: both, or neither."""
+    """Keep the upload and hand the job in. No job is without its file."""
     bare = Job("images_info", asked.options())
     fingerprint = _fingerprint({**bare.entry(), "kind of upload": f"{upload.kind} {upload.sha256}"})
     # The same request again, after an answer that was lost, has its file under the same name.
@@ -85,6 +85,8 @@ async def _submit_upload(
     name = await upload.keep(stem)
     try:
         submitted = await ledger.submit(replace(bare, upload=name), token, fingerprint)
+    except RedisAway:  # it may have been taken, and only the answer lost; else consumers clean up
+        raise
     except BaseException:
         remove_upload(root, name)
         raise

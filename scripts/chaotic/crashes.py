@@ -93,6 +93,7 @@ class RedisKiller:
         time.sleep(stage.dice.uniform(0, 0.5))
         if self._cut:
             stage.done["bytes cut"] += appended.cut(stage.redis.folder, stage.dice.randint(1, 700))
+            appended.repair(stage.redis.folder, stage.redis.binary)
         stage.redis.start()
 
 
@@ -129,7 +130,7 @@ def redis_killed(setting: Setting) -> Verdict:
 
 
 def aof_cut(setting: Setting) -> Verdict:
-    """F4: the machine dies: up to 700 bytes of the end of the file never reached the disk."""
+    """F4: the machine dies: up to 700 bytes of the file never reached the disk; it is repaired."""
     wanted = 1 if setting.short else 8
     with staged(setting, "F4") as stage:
         stage.crew.hire(CREW)

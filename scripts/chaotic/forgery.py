@@ -75,8 +75,11 @@ class Forger:
             if int(client.hget(keys.job(job), "fed") or 0):
                 self._bury(client, SHARDS, {"job": job, "shard": str(10**6)})
                 self._add(client, "forged", {"job": job, "shard": "0"})
-        if found := client.xrange(SHARDS, count=1):
-            self._add(client, "copied", found[0][1])
+        jobs = {entered.job.encode() for entered in stage.book.jobs}
+        for _, fields in client.xrange(SHARDS, count=20):
+            if fields.get(b"job") in jobs and fields[b"shard"] != b"1000000":  # no garbage
+                self._add(client, "copied", fields)
+                break
 
     def _bury(self, client: redis.Redis, stream: str, fields: Fields) -> None:
         client.xadd(stream, fields)  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ import random
 import re
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,7 @@ __all__ = ["Janitor"]
 
 logger = logging.getLogger(__name__)
 
-_FORGET, _REPAIR = Script("forget"), Script("repair")
+_FORGET, _REPAIR, _UPLOADS = Script("forget"), Script("repair"), Script("uploads")
 
 EVERY_SECONDS = 60.0
 #: Far longer than any consumer that lives is quiet.
@@ -57,7 +58,7 @@ class Janitor:
         self._patience = patience
         self._streams = streams
         self._names = names
-        self._after = "-"  # where in the index the next round begins
+        self._after = b"-"  # where in the index the next round begins
 
     async def run(self) -> None:
         """Clean, for ever. At once when begun: after a crash there may be much."""
@@ -84,7 +85,7 @@ class Janitor:
                 "ZRANGEBYLEX", keys.INDEX, self._after, "+", "LIMIT", 0, ROUND
             )
         )
-        self._after = f"({found[-1].decode()}" if len(found) == ROUND else "-"
+        self._after = b"(" + found[-1] if len(found) == ROUND else b"-"
         newest = (time.time() - 2 * self._settings.result_ttl) * 1000
         for member in found:
             text = member.decode(errors="replace")
@@ -122,19 +123,17 @@ class Janitor:
         used = await self._used()
         for name in old - used:
             logger.info("an upload nobody needs", extra={"action": "orphan", "file": name})
-            await asyncio.to_thread((folder / name).unlink, missing_ok=True)
+            await asyncio.to_thread(_remove_old, folder / name)
 
     async def _used(self) -> set[str]:
         """Uploads named in the intake: the entry of a job stays there until it is split."""
-        used, after = set(), "-"
-        while True:
-            said = ("XRANGE", keys.INTAKE, after, "+", "COUNT", ROUND)
-            entries = await self._patience(partial(self._redis.execute_command, *said))
-            for entry_id, fields in entries:
-                used.add((fields or {}).get(b"upload", b"").decode(errors="replace"))
-                after = f"({entry_id.decode()}"
-            if len(entries) < ROUND:
-                return used
+        used: set[str] = set()
+        after = b"-"
+        while after:
+            ask = partial(_UPLOADS, self._redis, [keys.INTAKE], after, ROUND)
+            after, *names = await self._patience(ask)
+            used.update(name.decode(errors="replace") for name in names)
+        return used
 
 
 def _old_uploads(folder: Path) -> set[str]:
@@ -147,3 +146,10 @@ def _old_uploads(folder: Path) -> set[str]:
         }
     except OSError:
         return set()
+
+
+def _remove_old(path: Path) -> None:
+    """Remove a file, unless a new one has its name by now."""
+    with suppress(OSError):
+        if path.lstat().st_mtime < time.time() - ORPHAN_SECONDS:
+            path.unlink()
