@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from imaging.facts import ErrorCode
-from tests import redis_servers
+from tests import picture_hosts, redis_servers
 from tests.asserts import eventually
 from tests.e2e.serving import started
 from tests.picture_hosts import PictureHost
@@ -135,17 +135,17 @@ def test_results_are_read(place: Place) -> None:
     assert sorted(json.loads(line)["id"] for line in lines) == ["a", "b", "c"]
 
 
-def test_a_job_is_cancelled(place: Place, picture_host: PictureHost) -> None:
-    """While it runs; once it is over there is a dead letter, which can be looked at and removed."""
+def test_a_job_is_cancelled(place: Place) -> None:
+    """While it runs; once it is over there is a dead letter, to be looked at and removed."""
     (cancel,) = recipes("Cancel")
     look, remove = recipes("Look at dead letters")
-    rows = "".join(f"{picture_host}/delay/2/{row}\n" for row in range(200))
-    (place.data / "slow.tsv").write_text(rows, encoding="utf-8")
-    job = place.submit("filepath", "slow.tsv")
-    place.until(job, "running")
+    with picture_hosts.started("--made", "1", "--latency-ms", "1000") as slow:
+        rows = "".join(f"{slow}/{row}\n" for row in range(500))
+        (place.data / "slow.tsv").write_text(rows, encoding="utf-8")
+        job = place.until(place.submit("filepath", "slow.tsv"), "running")
 
-    assert ID.fullmatch(place.run(cancel, job))
-    place.until(job, "cancelled")
+        assert ID.fullmatch(place.run(cancel, job))
+        place.until(job, "cancelled")
 
     done = place.until(place.submit())
     place.run(cancel, done)
@@ -179,10 +179,8 @@ def test_consumers_go_on_whatever_was_removed(place: Place, broken: tuple[str, .
     place.until(place.submit())
 
 
-def test_an_intake_at_its_end_is_mended(
-    redis_server: Callable[..., RedisServer], tmp_path: Path
-) -> None:
-    """Behind the greatest id nothing can be added; afterwards it can, and what waited still does."""
+def test_an_intake_at_its_end_is_mended(redis_server: Callable[..., RedisServer]) -> None:
+    """Behind the greatest id nothing can be added; afterwards it can, and what waited waits."""
     (mend,) = recipes("By hand")
     server = redis_server()
     server.call("XGROUP", "CREATE", keys.INTAKE, keys.GROUP, "0", "MKSTREAM")

@@ -241,5 +241,5 @@ async def test_where_redis_is_away_no_upload_is_lost_that_a_job_may_name(
     answer = await served.ask(ASYNC, data=ROWS, headers=TSV)
 
     assert answer.status == 202
-    (path,) = folder.glob("*")
+    (path,) = folder.glob("*.tsv")
     assert hashlib.sha256(path.read_bytes()).digest() == hashlib.sha256(ROWS).digest()

@@ -47,10 +47,8 @@ class IntakeExhausted(WorkError):
 
     def __init__(self) -> None:
         super().__init__(
-            "no entry can be added to census:jobs, as one had the greatest id there is: remove it"
-            " (XDEL census:jobs <id>), then set back what Redis and the consumers remember:"
-            " XSETID census:jobs <milliseconds now>-0,"
-            " XGROUP SETID census:jobs census <milliseconds now>-0"
+            "no entry can be added to census:jobs, as one had the greatest id there is:"
+            ' docs/redis.md, "By hand", has the command that mends it'
         )
 
 
