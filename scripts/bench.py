@@ -2,6 +2,7 @@
 
 bench info           images_info beside a bare loop and the predecessor's way
 bench profile-info   where the time of a row goes
+bench jobs           jobs: one consumer and two, small ones behind a large one, memory
 """
 
 import argparse
@@ -36,8 +37,16 @@ def _options(arguments: list[str] | None = None) -> argparse.Namespace:
     add = parts.add_parser("profile-info", parents=[common], help="profile it").add_argument
     add("--latency-ms", type=float, default=0, metavar="MS", help="of the host")
     add("--connections", type=_positive, default=64, metavar="N")
+
+    add = parts.add_parser("jobs", help="jobs on Redis Streams").add_argument
+    add("--rows", type=_positive, default=20_000, help="for one consumer and two (%(default)s)")
+    add("--runs", type=_positive, default=3, help="turns; medians are told (%(default)s)")
+    add("--latency-ms", type=float, default=50, metavar="MS", help="of the host (%(default)s)")
+    add("--times", type=_positive, default=20, help="small jobs (%(default)s)")
+    add("--large-rows", type=_positive, default=100_000, help="of the large job (%(default)s)")
+    add("--json", type=Path, metavar="FILE", help="write the figures there")
     options = parser.parse_args(arguments)
-    if options.folder and not options.folder.is_dir():
+    if getattr(options, "folder", None) and not options.folder.is_dir():
         parser.error(f"--folder: {options.folder} is not a folder")
     return options
 
@@ -56,6 +65,10 @@ def main() -> int:
         import bench_info
 
         return bench_info.measure(options)
+    if options.part == "jobs":
+        import bench_jobs
+
+        return bench_jobs.measure(options)
     import bench_profile
 
     return bench_profile.show(options)

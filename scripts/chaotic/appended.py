@@ -47,8 +47,10 @@ def repair(folder: Path, server: Path) -> None:
     A Redis that starts on such a file leaves it there: the next start carries it out by halves
     (seen with 6.2.14 and 7.0.15). The server is that program, too, where it is called so.
     """
+    manifest = folder / "appendonlydir" / "appendonly.aof.manifest"
+    file = manifest if manifest.exists() else newest(folder)
     subprocess.run(
-        ["redis-check-aof", "--fix", str(newest(folder))],  # noqa: S607 - the server, by that name
+        ["redis-check-aof", "--fix", str(file)],  # noqa: S607 - the server, by that name
         executable=server,
         input=b"y\n",
         capture_output=True,

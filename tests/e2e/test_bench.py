@@ -87,3 +87,18 @@ def test_missing_environment_is_told(tmp_path: Path) -> None:
     ended = subprocess.run([wrapper, "info"], check=False, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "./scripts/venv test" in ended.stderr
+
+
+def test_jobs_are_measured(tmp_path: Path) -> None:
+    """One consumer and two, a small job alone and behind a large one, the memory of each."""
+    file = tmp_path / "figures.json"
+    ended = bench(
+        *("jobs", "--rows", "40", "--runs", "1", "--latency-ms", "1", "--times", "1"),
+        *("--large-rows", "300", "--json", str(file)),
+    )
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(file.read_text())
+    assert set(told["rows_per_second"]) == {"1", "2"}
+    assert told["first_ms_idle"] > 0
+    assert told["first_ms_behind"] > 0
+    assert set(told["peak_MiB"]) == {"redis", "consumer"}

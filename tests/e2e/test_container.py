@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatch
 from http.client import HTTPConnection
@@ -25,11 +25,13 @@ import pytest
 import redis
 import yaml
 from pydantic import ByteSize, TypeAdapter
+from redis.exceptions import NoPermissionError
 
 from server import healthcheck
 from server.settings import ServerSettings
 from tests.asserts import eventually
 from tests.picture_hosts import PictureHost
+from tests.redis_servers import RedisServer
 from workers.settings import VERSION
 
 ROOT = Path(__file__).parents[2]
@@ -465,7 +467,7 @@ def test_what_the_image_installs_is_pinned(extras: str) -> None:
     """scripts/requirements.py needs nothing installed, and constraints.txt pins all it names."""
     command = [sys.executable, "-S", "-I", str(ROOT / "scripts" / "requirements.py"), extras]
     said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout
-    names = [re.split(r"[[<>=]", line)[0] for line in said.split()]
+    names = [re.split(r"[\[<>=]", line)[0] for line in said.split()]
     pins = (ROOT / "constraints.txt").read_text(encoding="utf-8")
     assert "aiohttp" in names
     assert ("pyarrow" in names) is bool(extras)
@@ -538,3 +540,53 @@ def test_a_health_check_of_no_settings_asks_the_servers_defaults() -> None:
     """It reads no settings module, so it has their defaults once more."""
     settings = ServerSettings()
     assert {"CENSUS_HOST": settings.host, "CENSUS_PORT": str(settings.port)} == healthcheck.DEFAULTS
+
+
+def test_users_of_redis_may_do_what_they_need(
+    redis_server: Callable[..., RedisServer], tmp_path: Path, picture_host: PictureHost
+) -> None:
+    """Those of docs/deploying.md: one hands a job in and can do no more, the other does it."""
+    text = (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8")
+    users = re.findall(r"^user (\S+) on >(\S+) (.*)$", text, re.MULTILINE)
+    assert [name for name, *_ in users] == ["injector", "census"]
+    server = redis_server(appendonly="yes")
+    clients = {}
+    for name, password, rules in users:
+        server.call("ACL", "SETUSER", name, "on", f">{password}", *rules.split())
+        clients[name] = redis.Redis(
+            unix_socket_path=str(server.socket), username=name, password=password
+        )
+    (tmp_path / "images.tsv").write_text(f"a\t{picture_host}/a\nb\tnonsense\n")
+    environment = {
+        **os.environ,
+        "CENSUS_REDIS_URL": f"{server.url}?username=census&password={users[1][1]}",
+        "CENSUS_DATA_ROOT": str(tmp_path),
+        "CENSUS_ALLOW_NETWORKS": "127.0.0.0/8",
+        "CENSUS_POOL_SLOTS": "1",
+    }
+    with ExitStack() as stack:
+        for client in clients.values():
+            stack.callback(client.close)
+        log = stack.enter_context((tmp_path / "log").open("w+b"))
+        process = stack.enter_context(
+            subprocess.Popen(
+                [sys.executable, "-W", "error", "-m", "workers"],
+                cwd=ROOT,
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=log,
+            )
+        )
+        stack.callback(process.kill)
+        fields = {"kind": "images_info", "filepath": "images.tsv"}
+        job = clients["injector"].xadd("census:jobs", fields).decode()
+        eventually(lambda: server.call("HGET", f"{{census:jobs}}:job:{job}", "state") == b"done")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert b"redis_trouble" not in (tmp_path / "log").read_bytes()
+        for command in ("XRANGE census:jobs - +", "XTRIM census:jobs MAXLEN 0", "XADD other * a b"):
+            with pytest.raises(NoPermissionError):
+                clients["injector"].execute_command(*command.split())
+        for command in ("FLUSHALL", "KEYS *", "SET other 1", "CONFIG GET *"):
+            with pytest.raises(NoPermissionError):
+                clients["census"].execute_command(*command.split())

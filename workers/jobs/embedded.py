@@ -87,9 +87,6 @@ class _Redis:
                     told = True
                     logger.info("Redis reads its file", extra={"action": "redis_loading"})
             elif said:  # also "-MISCONF …": clients wait until the disk takes something again
-                if self._child is not None and self.home.was_cut_off():
-                    # Half of a script may stand there, which the next start would carry out.
-                    await self._ask(b"BGREWRITEAOF")
                 return
             if self._child is not None and self._child.poll() is not None:
                 self._child = None

@@ -135,10 +135,6 @@ class Home:
         """Whether the files are as Redis 7 writes them, which an older one would not even see."""
         return (self.folder / "appendonlydir").is_dir()
 
-    def was_cut_off(self) -> bool:
-        """Whether the Redis that was started last missed the end of its file."""
-        return "Truncating the AOF" in self._log_tail()
-
     def why(self) -> str:
         """What ended the Redis that was started last, from its log and the disk."""
         text = self._log_tail()

@@ -222,19 +222,19 @@ class Poison:
 async def test_a_row_that_kills_costs_itself_alone(
     queue: Queue, engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch, pictures: Pictures, written: Written
 ) -> None:
-    """After five deaths it is answered instead of looked at; its neighbours have their facts."""
+    """After six deaths it is answered instead of looked at; its neighbours have their facts."""
     poison = Poison(21)
     monkeypatch.setattr(runner, "inspect_rows", poison.inspect)
     async with engine_of(shard_rows=40, max_connections=10) as engine:
         job = await queue.added(**entry_of(written(pictures(40))))
-        told = await poison.survived(queue, engine, job, 5)
+        told = await poison.survived(queue, engine, job, 6)
     records = await records_of(queue, job)
     assert [record["index"] for record in records] == list(range(40))
     [error] = [record for record in records if "error" in record]
     assert (error["index"], error["error"]["code"]) == (21, "worker_died")
-    assert "3 consumers died" in error["error"]["message"]
-    assert (told["ok"], told["error:worker_died"], poison.deaths) == ("39", "1", 5)
-    assert await queue.do("HGETALL", keys.marks(job)) in ([], {}, ["21", "3"], {b"21": b"3"})
+    assert "4 consumers died" in error["error"]["message"]
+    assert (told["ok"], told["error:worker_died"], poison.deaths) == ("39", "1", 6)
+    assert await queue.do("HGETALL", keys.marks(job)) in ([], {}, ["21", "4"], {b"21": b"4"})
     assert [21] in poison.looked_at  # alone, in the end
 
 
@@ -246,7 +246,7 @@ async def test_two_rows_that_kill(
     monkeypatch.setattr(runner, "inspect_rows", poison.inspect)
     async with engine_of(shard_rows=8) as engine:
         job = await queue.added(**entry_of(written(pictures(8))))
-        told = await poison.survived(queue, engine, job, 8)
+        told = await poison.survived(queue, engine, job, 9)
     assert (told["ok"], told["error:worker_died"]) == ("6", "2")
 
 
