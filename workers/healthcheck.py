@@ -1,7 +1,8 @@
 """`python -m workers.healthcheck`: does a consumer of this host live? Exit code 0 or 1.
 
-Asks the Redis that `CENSUS_REDIS_URL` (else `CENSUS_VAR`) leads to what consumers said last of
-themselves; in a container the host is the container. Imports little: it runs every few seconds.
+For containers. Every consumer tells Redis each second that it lives; here it is looked up by the
+name of the host, which in a container is its own. Reads `CENSUS_REDIS_URL`, `CENSUS_REDIS_CLUSTER`
+and `CENSUS_VAR` as the consumer does; imports little, as it runs every few seconds.
 """
 
 from __future__ import annotations
@@ -12,74 +13,88 @@ import socket
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.cluster import RedisCluster
+from redis.exceptions import RedisError
+from redis.retry import Retry
+
+from workers.errors import WorkError
+from workers.jobs import keys
+from workers.jobs.home import running_url
 
 __all__ = ["main"]
 
+#: Whoever did not say so for so long does not live.
+LIVING_SECONDS = 15.0
 TIMEOUT_SECONDS = 3.0
-#: As in `workers.jobs.streams`.
-LIVING_SECONDS = 15
 
-_YES = frozenset({"1", "true", "yes", "on", "t", "y"})
+_YES = ("1", "true", "t", "yes", "y", "on")
 
 
 def main() -> int:
     """Ask once; the reason for a 1 goes to stderr, where `docker inspect` shows it."""
-    from redis.exceptions import RedisError
-
-    url = os.environ.get("CENSUS_REDIS_URL") or _own()
-    if url is None:
-        return _said("CENSUS_REDIS_URL is not set, and no Redis of our own runs")
-    try:
-        with closing(_client(url)) as client:
-            (seconds, micros), told = client.time(), client.hgetall(_consumers())
-    except (RedisError, OSError, ValueError) as exc:
-        return _said(f"no answer of Redis: {type(exc).__name__}: {exc}")
-    oldest = (seconds - LIVING_SECONDS) * 1000 + micros // 1000
     host = socket.gethostname()
-    if not any(_lives(text, host, oldest) for text in told.values()):
-        return _said(f"no consumer of {host} said for {LIVING_SECONDS} seconds that it lives")
+    try:
+        with closing(_connect()) as redis:
+            told: dict[bytes, bytes] = redis.hgetall(keys.CONSUMERS)  # type: ignore[assignment]
+            now = _time(redis)
+    except (RedisError, WorkError, OSError, ValueError) as exc:
+        return _unwell(f"no answer of Redis: {exc}")
+    seen = [_seen(text) for name, text in told.items() if _host(name) == host.encode()]
+    if not seen:
+        return _unwell(f"no consumer runs on {host}")
+    ago = now - max(seen)
+    if ago > LIVING_SECONDS:
+        return _unwell(f"the consumer on {host} was heard of {ago:.0f} s ago")
     return 0
 
 
-def _lives(text: bytes, host: str, oldest: int) -> bool:
+def _connect() -> Redis | RedisCluster:
+    url = os.environ.get("CENSUS_REDIS_URL")
+    if not url:  # an empty setting is an unset one
+        var = Path(os.environ.get("CENSUS_VAR") or "var")
+        url = running_url(var)
+        if url is None:
+            raise ValueError(f"none is named, and none runs below CENSUS_VAR={var}")
+    clustered = os.environ.get("CENSUS_REDIS_CLUSTER", "").strip().lower() in _YES
+    found: Redis | RedisCluster = (RedisCluster if clustered else Redis).from_url(
+        url,
+        protocol=2,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    return found
+
+
+def _time(redis: Redis | RedisCluster) -> float:
+    """By the clock of the Redis that consumers speak to, in seconds since 1970."""
+    if isinstance(redis, RedisCluster):
+        node = redis.get_node_from_key(keys.CONSUMERS)  # type: ignore[no-untyped-call]
+        told = redis.execute_command("TIME", target_nodes=node)  # type: ignore[no-untyped-call]
+    else:
+        told = redis.time()
+    seconds, microseconds = told
+    return float(seconds) + float(microseconds) / 1e6
+
+
+def _host(name: bytes) -> bytes:
+    """Of a consumer's name: host:pid:random."""
+    return name.rsplit(b":", 2)[0]
+
+
+def _seen(text: bytes) -> float:
+    """When it said so, by the clock of Redis, in seconds since 1970; 0 where it is unreadable."""
     try:
-        told = json.loads(text)
-        return bool(told["host"] == host and told["seen"] >= oldest)
-    except (ValueError, TypeError, KeyError):  # whoever wrote that is no consumer
-        return False
+        return float(json.loads(text)["seen"]) / 1000
+    except (ValueError, TypeError, LookupError, RecursionError):
+        return 0.0
 
 
-def _client(url: str) -> Any:
-    from redis import Redis, RedisCluster
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    cluster = (os.environ.get("CENSUS_REDIS_CLUSTER") or "").lower() in _YES
-    waits: dict[str, Any] = {
-        "socket_timeout": TIMEOUT_SECONDS,
-        "socket_connect_timeout": TIMEOUT_SECONDS,
-        "retry": Retry(NoBackoff(), 0),
-    }
-    if cluster:
-        return RedisCluster.from_url(url, **waits)
-    return Redis.from_url(url, **waits)
-
-
-def _consumers() -> str:
-    from workers.jobs import keys
-
-    return keys.CONSUMERS
-
-
-def _own() -> str | None:
-    from workers.jobs.home import running_url
-
-    return running_url(Path(os.environ.get("CENSUS_VAR") or "var"))
-
-
-def _said(reason: str) -> int:
-    print(reason.replace("\n", " "), file=sys.stderr)  # noqa: T201
+def _unwell(reason: str) -> int:
+    print(reason, file=sys.stderr)  # noqa: T201
     return 1
 
 

@@ -25,6 +25,7 @@ from workers.engine import Engine
 from workers.jobs import keys
 from workers.jobs.alone import Alone
 from workers.jobs.connection import Redis, connect
+from workers.jobs.cutting import cut_off
 from workers.jobs.intake import Intake
 from workers.jobs.janitor import Janitor
 from workers.jobs.leases import Held, Leases
@@ -150,11 +151,9 @@ class Consumer:
             logger.info("stopping", extra={"action": "stopping", "consumer": self.name})
             await self._finish(taking)
         finally:
-            for task in (*background, *taking, stopping):
-                task.cancel()
-            # Cancelled from without, it does not get as far.
+            ended = await cut_off((*background, *taking, stopping))
+            # Cancelled from without, it did not get as far.
             await asyncio.gather(*(taker.finish(0) for taker in self._takers))
-            ended = await asyncio.gather(*background, *taking, stopping, return_exceptions=True)
         for error in ended:
             if isinstance(error, Exception) and not isinstance(error, RedisAway):
                 raise error

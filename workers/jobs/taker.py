@@ -13,6 +13,7 @@ from contextlib import suppress
 
 from redis.exceptions import RedisError
 
+from workers.jobs.cutting import cut_off
 from workers.jobs.leases import Held, Leases
 from workers.jobs.patience import FIRST_SECONDS, LONGEST_SECONDS, Patience, RedisAway
 from workers.jobs.shards import BadShard
@@ -82,6 +83,7 @@ class Taker:
             for entry in entries:
                 if not self._leases.has(self.stream, entry.id):
                     self._start(entry)
+            await asyncio.sleep(0)  # each begins, and is counted, before there is more room
 
     async def _claim(self, room: int) -> list[Entry]:
         entries = await self._streams.claim(self.stream, room, idle_seconds=self._lease_seconds)
@@ -124,10 +126,7 @@ class Taker:
         """Wait so long for what is under way, then cut it off."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=seconds)
-        cut = list(self._tasks)
-        for task in cut:
-            task.cancel()
-        await asyncio.gather(*cut, return_exceptions=True)
+        await cut_off(self._tasks)
 
     async def hand_back(self) -> int:
         """Give what was not finished to others; returns how many entries. Raises RedisAway."""

@@ -10,6 +10,7 @@ from typing import Any
 from tests.redis_servers import RedisServer
 from workers.jobs import keys
 from workers.jobs.connection import Redis, connect
+from workers.jobs.patience import drop_connections
 from workers.jobs.scripts import Script
 from workers.settings import WorkSettings
 
@@ -59,6 +60,10 @@ class Queue:
     async def run(self, name: str, named: Sequence[str], *said: Any) -> Any:
         """A script by its name; the answer as text."""
         return text(await script(name)(self.redis, named, *said))
+
+    async def dialled_anew(self) -> None:
+        """The server was another process before."""
+        await drop_connections(self.redis)
 
     # The intake and the splitter.
 

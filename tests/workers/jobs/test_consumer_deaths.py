@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from tests.asserts import wait_for, wait_until
@@ -31,6 +31,7 @@ from tests.workers.jobs.running import (
 from workers.engine import Engine
 from workers.jobs import keys, runner
 from workers.manifest.rows import Row
+from workers.options import InfoOptions
 from workers.pipeline import inspect_rows
 
 Pictures = Callable[[int], list[str]]
@@ -52,7 +53,7 @@ async def give_up(queue: Queue, deliveries: int | None = None) -> None:
 FORMATS = {
     "list.tsv": lambda urls: "".join(f"id-{n}\t{url}\n" for n, url in enumerate(urls)),
     "list.csv": lambda urls: "name,id,url\n"
-    + "".join(f'"a\n{n}",id-{n},"{url}"\r\n' for n, url in enumerate(urls)),
+    + "".join(f'"a, {n}",id-{n},"{url}"\r\n' for n, url in enumerate(urls)),
     "list.ndjson": lambda urls: "".join(
         f'{{"id":"id-{n}","url":"{url}","n":{n}}}\n' for n, url in enumerate(urls)
     ),
@@ -73,19 +74,10 @@ async def test_a_splitter_that_dies_is_taken_over_where_it_was(
     async with consuming(engine):
         told = await until_over(queue, job)
     assert (told["rows"], told["total"], told["ok"]) == ("30", "30", "30")
-    [line, *_] = lines = [plain(line) for line in await lines_of(queue, job)]
-    options = type(engine_options := orjson.loads(told["options"]))
-    assert options is dict
-    assert engine_options["extra"] is True
-    assert [orjson.loads(one)["id"] for one in lines] == [f"id-{n}" for n in range(30)]
-    assert line in await inspected(engine, name, extra_options())
-    assert told["manifest_sha256"]
-
-
-def extra_options() -> Any:
-    from workers.options import InfoOptions
-
-    return InfoOptions(extra=True)
+    lines = [plain(line) for line in await lines_of(queue, job)]
+    assert lines == await inspected(engine, name, InfoOptions(extra=True))
+    content = (Path(engine.settings.data_root) / name).read_bytes()
+    assert told["manifest_sha256"] == hashlib.sha256(content).hexdigest()
 
 
 async def fed(queue: Queue, job: str, shards: int) -> bool:
@@ -105,7 +97,8 @@ async def test_what_was_split_is_not_read_again(
         await wait_for(lambda: fed(queue, job, 2))
         await splitter.killed()
     offset, found = int((await queue.job(job))["offset"]), path.stat()
-    path.write_bytes(b"\xff" * offset + content[offset:])
+    first = content.index(b"\n") + 1  # is looked at: is it the same manifest?
+    path.write_bytes(content[:first] + b"\xff" * (offset - first) + content[offset:])
     os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
     async with consuming(engine):
         assert (await until_over(queue, job))["ok"] == "12"
@@ -148,8 +141,9 @@ async def test_what_a_dead_consumer_held_is_taken_over(
     job = await queue.added(**entry_of(written(slow)))
     async with consuming(engine) as running:
         await wait_until(lambda: running.consumer._leases.count(SHARDS))
+        await wait_for(lambda: fed(queue, job, 2))
         await running.killed()
-    await queue.read(consumer="lost")
+    assert await queue.read(consumer="lost")
     assert {name for _, name, _ in await queue.pending()} == {"lost", running.consumer.name}
     async with consuming(engine):
         told = await until_over(queue, job)
@@ -253,21 +247,19 @@ async def test_two_rows_that_kill(
 async def test_a_shard_nobody_finishes_is_answered(
     queue: Queue, engine: Engine, pictures: Pictures, written: Written
 ) -> None:
-    """After ten attempts each row says so, and a dead letter tells a person."""
+    """After thirty attempts each row says so, and a dead letter tells a person."""
     job = await queue.added(**entry_of(written([*pictures(3), "foo"])))
     async with consuming(engine, kinds=()):
         await wait_for(lambda: fed(queue, job, 1))
     [entry] = await queue.read(consumer="dead")
-    await give_up(queue, 10)
+    await give_up(queue, 30)
     async with consuming(engine):
         told = await until_over(queue, job)
-    assert (told["error:worker_died"], told["error:bad_url"]) == ("4", "0") or (
-        told["error:worker_died"] == "4"
-    )
+    assert (told["ok"], told["error:worker_died"]) == ("0", "4")
     assert [record["index"] for record in await records_of(queue, job)] == [0, 1, 2, 3]
     [dead] = await queue.dead()
     assert (dead["source"], dead["id"]) == (SHARDS, entry)
-    assert "10 attempts" in dead["reason"]
+    assert "30 attempts" in dead["reason"]
     assert job in dead["raw"]
 
 
