@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from workers.errors import RedisMissing
 
-__all__ = ["find_server", "major_version"]
+__all__ = ["check_file", "ended", "environment", "find_server", "major_version"]
 
 NAMES = ("redis-server", "valkey-server")
 ASKING_SECONDS = 10.0
+PAUSE_SECONDS = 0.02
 
 
 def find_server() -> Path:
@@ -48,3 +52,53 @@ def major_version(server: Path) -> int | None:
         return None
     found = re.search(rb"\bv=(\d+)", said)
     return int(found[1]) if found else None
+
+
+async def check_file(
+    server: Path, file: Path, *, fix: bool = False, lock: int, seconds: float
+) -> tuple[int, bytes]:
+    """What redis-check-aof finds in an append-only file: its exit code, and what it said.
+
+    The server is that program, where it is called so. With *fix* it cuts the file off where it
+    cannot be read on. It inherits the descriptor *lock*.
+
+    Raises:
+        TimeoutError: it took more than *seconds*, and was killed.
+        OSError: it cannot be started.
+    """
+    name = server.name.replace("server", "check-aof")
+    child = await asyncio.create_subprocess_exec(
+        *(name, *(["--fix"] if fix else []), str(file)),
+        executable=server,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=file.parent,
+        env=environment(),
+        pass_fds=(lock,),
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(seconds):
+            said, _ = await child.communicate(b"y\n")  # "Continue? [y/N]"
+    finally:
+        if child.returncode is None:
+            os.killpg(child.pid, signal.SIGKILL)  # its own, and also of a script that calls it
+            await child.communicate()
+    return child.returncode or 0, said
+
+
+async def ended(child: subprocess.Popen[bytes], seconds: float) -> bool:
+    """Whether a process ends within its time."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while child.poll() is None:
+        if loop.time() > deadline:
+            return False
+        await asyncio.sleep(PAUSE_SECONDS)
+    return True
+
+
+def environment() -> dict[str, str]:
+    """That of this process without its settings: a key has no business in Redis."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CENSUS_")}

@@ -12,8 +12,9 @@ from contextvars import Context
 from pathlib import Path
 
 from workers.errors import EmbeddedRedisError
-from workers.jobs.binary import find_server, major_version
+from workers.jobs.binary import ended, environment, find_server, major_version
 from workers.jobs.home import Home
+from workers.jobs.tail import mend
 
 __all__ = ["embedded_redis"]
 
@@ -79,7 +80,8 @@ class _Redis:
         deadline = loop.time() + self._patience
         told = False
         while True:
-            self._start_if_there_is_none()
+            if await self._start_if_there_is_none():
+                deadline = loop.time() + self._patience
             said = await self._ask(b"PING")
             if said.startswith(b"-LOADING"):
                 deadline = loop.time() + self._patience
@@ -130,30 +132,38 @@ class _Redis:
             await self._shut_down()
             return
         child.terminate()
-        if not await _ended(child):
+        if await ended(child, END_SECONDS):
+            if child.returncode == 0:
+                self.home.set_clean()
+        else:
             logger.warning("Redis did not end and is killed", extra={"action": "redis_killed"})
             child.kill()
-            await _ended(child)
+            await ended(child, END_SECONDS)
 
     def leave(self) -> None:
         """Let a Redis that this process started live on: it has an owner."""
         if self._child is not None and self._child.poll() is None:
             self._child.returncode = 0  # not ours to wait for any more
 
-    def _start_if_there_is_none(self) -> None:
+    async def _start_if_there_is_none(self) -> bool:
+        """Whether one was started."""
         if self._child is not None:
             if self._child.poll() is None:
-                return
+                return False
             self._child = None
         lock = self.home.take()
         if lock is None:
-            return
+            return False
         try:
-            self._child = self._started(lock)
+            server = self._server()
+            file = self.home.append_only_file()
+            whole = file is None or self.home.is_clean() or await mend(file, server, lock)
+            self._child = self._started(server, lock, self._flags(whole=whole))
         finally:
             os.close(lock)  # Redis has its own
+        return True
 
-    def _started(self, lock: int) -> subprocess.Popen[bytes]:
+    def _server(self) -> Path:
         server = find_server()
         if self.home.split_append_only_file() and (major_version(server) or 7) < 7:
             # It would begin with nothing, beside the jobs.
@@ -161,15 +171,18 @@ class _Redis:
                 f"{self.home.folder} was written by Redis 7 or newer, and {server} is older:"
                 " install a newer one, or set CENSUS_VAR to another folder"
             )
+        return server
+
+    def _started(self, server: Path, lock: int, flags: list[str]) -> subprocess.Popen[bytes]:
         log = self.home.open_log()
         try:
             child = subprocess.Popen(  # noqa: S603 - no shell
-                [server, *self._flags()],
+                [server, *flags],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.home.folder,
-                env={k: v for k, v in os.environ.items() if not k.startswith("CENSUS_")},
+                env=environment(),
                 pass_fds=(lock,),
                 start_new_session=True,  # Ctrl-C is for the server, which then ends Redis
             )
@@ -181,8 +194,9 @@ class _Redis:
         logger.info("Redis started", extra=extra)
         return child
 
-    def _flags(self) -> list[str]:
+    def _flags(self, *, whole: bool) -> list[str]:
         return [
+            *("--aof-load-truncated", "yes" if whole else "no"),  # not what comes behind damage
             *("--port", "0"),
             *("--unixsocket", str(self.home.socket), "--unixsocketperm", "700"),
             *("--dir", str(self.home.folder), "--logfile", str(self.home.log)),
@@ -234,14 +248,3 @@ class _Redis:
             yield reader, writer
         finally:
             writer.transport.abort()
-
-
-async def _ended(child: subprocess.Popen[bytes]) -> bool:
-    """Whether a process ends within its time."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + END_SECONDS
-    while child.poll() is None:
-        if loop.time() > deadline:
-            return False
-        await asyncio.sleep(PAUSE_SECONDS)
-    return True

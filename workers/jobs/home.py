@@ -2,7 +2,8 @@
 
 `redis.lock` is held by the Redis process itself, which inherits the descriptor: it is held for
 exactly as long as that process lives, whatever became of whoever started it. In it stands where
-the socket is. `owner.lock` is held by the server that ends Redis when it ends.
+the socket is. `owner.lock` is held by the server that ends Redis when it ends. `clean` says which
+files a Redis had written whole when it ended.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -90,6 +92,7 @@ class Home:
         self.folder = var.resolve() / "redis"
         self.log = self.folder / "redis.log"
         self._lock = self.folder / LOCK
+        self._clean = self.folder / "clean"
         self._log_from = 0
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,10 +138,54 @@ class Home:
         """Whether the files are as Redis 7 writes them, which an older one would not even see."""
         return (self.folder / "appendonlydir").is_dir()
 
+    def append_only_file(self) -> Path | None:
+        """The one that a Redis writes to; None where there is none yet.
+
+        Redis 7 has it beside those it began with, and names the newest last in a manifest.
+        """
+        folder = self.folder / "appendonlydir"
+        try:
+            manifest = (folder / "appendonly.aof.manifest").read_text(errors="replace")
+        except OSError:
+            file = self.folder / "appendonly.aof"
+        else:
+            names = re.findall(r"^file (\S+) seq \d+ type i\b", manifest, re.MULTILINE)
+            if not names:
+                return None
+            file = folder / names[-1]
+        return file if file.is_file() else None
+
+    def set_clean(self) -> None:
+        """Note that a Redis which ended just now has written its file whole."""
+        with suppress(EmbeddedRedisError, OSError):  # it is only checked once more then
+            if (lock := self.take()) is None:
+                return  # another Redis writes already
+            try:
+                self._clean.write_text(self._state_of_file())
+            finally:
+                os.close(lock)
+
+    def is_clean(self) -> bool:
+        """Whether the file is as it was when `set_clean` was called last.
+
+        Its name, length and time say so. A note that is merely removed at the next start might
+        be there again after a crash.
+        """
+        try:
+            return self._clean.read_text(errors="replace") == self._state_of_file()
+        except OSError:
+            return False
+
+    def _state_of_file(self) -> str:
+        if (file := self.append_only_file()) is None:
+            return ""
+        found = file.stat()
+        return f"{file.name} {found.st_size} {found.st_mtime_ns}\n"
+
     def why(self) -> str:
         """What ended the Redis that was started last, from its log and the disk."""
         text = self._log_tail()
-        if found := re.search(r"reading the append only file ?(\S*?):", text):
+        if found := re.search(r"reading the append only file ?(\S*?)(?::|\. )", text):
             return self._unreadable(found[1])
         if shutil.disk_usage(self.folder).free < LEAST_FREE_BYTES:
             return f"the disk of {self.folder} is full"

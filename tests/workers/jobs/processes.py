@@ -24,7 +24,9 @@ def _environment(settings: dict[str, str]) -> dict[str, str]:
     return kept | {f"CENSUS_{name}": value for name, value in settings.items()}
 
 
-def run(*arguments: str, module: str = "workers", **settings: str) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str, module: str = "workers", **settings: str
+) -> subprocess.CompletedProcess[str]:
     """Start it where it is meant to end by itself."""
     return subprocess.run(
         [sys.executable, "-W", "error", "-m", module, *arguments],

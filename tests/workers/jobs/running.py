@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,17 @@ from workers.manifest.rows import Row
 from workers.options import InfoOptions
 from workers.pipeline import inspect_rows
 
-__all__ = ["Running", "consuming", "inspected", "lines_of", "plain", "records_of", "until_over"]
+__all__ = [
+    "Running",
+    "consuming",
+    "entry_of",
+    "inspected",
+    "lines_of",
+    "plain",
+    "recorded",
+    "records_of",
+    "until_over",
+]
 
 SECONDS = 20.0
 
@@ -145,6 +155,3 @@ async def recorded(queue: Queue, job: str, shards: int) -> bool:
 def entry_of(filepath: str, **options: Any) -> dict[str, Any]:
     """The fields of a job."""
     return {"kind": KIND, "filepath": filepath, **options}
-
-
-Write = Callable[..., str]

@@ -55,7 +55,9 @@ async def test_a_job_from_its_entry_to_its_last_record(
     content = (Path(engine.settings.data_root) / name).read_bytes()
     assert told["manifest_sha256"] == hashlib.sha256(content).hexdigest()
     assert told["size"] == str(len(content))
-    assert int(told["bytes"]) == sum(record["fetch"]["bytes"] for record in records if record["fetch"])
+    assert int(told["bytes"]) == sum(
+        record["fetch"]["bytes"] for record in records if record["fetch"]
+    )
     assert int(told["result_bytes"]) == sum(map(len, lines))
     assert await queue.length() == await queue.length(keys.INTAKE) == 0
     assert await queue.pending() == await queue.pending(keys.INTAKE) == []
@@ -153,7 +155,7 @@ async def test_a_manifest_that_is_not_there(queue: Queue, engine: Engine) -> Non
             assert "--no-intake" in told["reason"]
             assert "uploaded manifest" in told["reason"] or "'no.tsv'" in told["reason"]
             assert (await queue.there(job))["job"] > 0
-        root.rmdir()
+        root.rmdir()  # noqa: ASYNC240 - an empty folder
         told = await until_over(queue, await queue.added(**entry_of("a.tsv")), "failed")
         assert f"CENSUS_DATA_ROOT={root}" in told["reason"]
         assert "is not there" in told["reason"]
@@ -210,7 +212,7 @@ async def test_garbage_in_the_intake_goes_to_the_dead_letters(
 async def test_garbage_in_the_shards_goes_to_the_dead_letters(
     queue: Queue, engine: Engine, pictures: Pictures, written: Written
 ) -> None:
-    """Shards of nobody, of no job, recorded already, not fed yet: no loop, nothing counted twice."""
+    """Shards of nobody, of no job, recorded, not fed yet: no loop, nothing counted twice."""
     urls = pictures(3)
     async with consuming(engine):
         job = await queue.added(**entry_of(written(urls)))
@@ -292,7 +294,11 @@ def counted(streams: Any) -> list[int]:
 
 
 async def test_a_small_job_does_not_wait_for_a_large_one(
-    queue: Queue, engine_of: EngineOf, picture_host: PictureHost, pictures: Pictures, written: Written
+    queue: Queue,
+    engine_of: EngineOf,
+    picture_host: PictureHost,
+    pictures: Pictures,
+    written: Written,
 ) -> None:
     """Ten rows handed in behind a thousand slow ones are done long before."""
     slow = [f"{picture_host}/slow/20/{n}.jpg" for n in range(1000)]

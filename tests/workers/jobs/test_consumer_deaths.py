@@ -52,8 +52,9 @@ async def give_up(queue: Queue, deliveries: int | None = None) -> None:
 
 FORMATS = {
     "list.tsv": lambda urls: "".join(f"id-{n}\t{url}\n" for n, url in enumerate(urls)),
-    "list.csv": lambda urls: "name,id,url\n"
-    + "".join(f'"a, {n}",id-{n},"{url}"\r\n' for n, url in enumerate(urls)),
+    "list.csv": lambda urls: (
+        "name,id,url\n" + "".join(f'"a, {n}",id-{n},"{url}"\r\n' for n, url in enumerate(urls))
+    ),
     "list.ndjson": lambda urls: "".join(
         f'{{"id":"id-{n}","url":"{url}","n":{n}}}\n' for n, url in enumerate(urls)
     ),
@@ -107,7 +108,10 @@ async def test_what_was_split_is_not_read_again(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda path: path.write_bytes(path.read_bytes() + b"z\thttp://h/\n"), "changed after row 8"),
+        (
+            lambda path: path.write_bytes(path.read_bytes() + b"z\thttp://h/\n"),
+            "changed after row 8",
+        ),
         (lambda path: os.utime(path, ns=(1, 1)), "changed after row 8"),
         (lambda path: path.unlink(), "gone after row 8"),
     ],
@@ -214,7 +218,11 @@ class Poison:
 
 
 async def test_a_row_that_kills_costs_itself_alone(
-    queue: Queue, engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch, pictures: Pictures, written: Written
+    queue: Queue,
+    engine_of: EngineOf,
+    monkeypatch: pytest.MonkeyPatch,
+    pictures: Pictures,
+    written: Written,
 ) -> None:
     """After six deaths it is answered instead of looked at; its neighbours have their facts."""
     poison = Poison(21)
@@ -233,7 +241,11 @@ async def test_a_row_that_kills_costs_itself_alone(
 
 
 async def test_two_rows_that_kill(
-    queue: Queue, engine_of: EngineOf, monkeypatch: pytest.MonkeyPatch, pictures: Pictures, written: Written
+    queue: Queue,
+    engine_of: EngineOf,
+    monkeypatch: pytest.MonkeyPatch,
+    pictures: Pictures,
+    written: Written,
 ) -> None:
     """Each costs itself."""
     poison = Poison(3, 4)

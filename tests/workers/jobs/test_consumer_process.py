@@ -116,7 +116,7 @@ async def buried(queue: Queue, entry: str) -> bool:
 
 
 async def test_it_ends_with_whoever_holds_its_input(queue: Queue, started: Started) -> None:
-    """As the consumer of a server without a Redis elsewhere does; what is said is not listened to."""
+    """As the consumer that a server brings does; what is said is not listened to."""
     with started("--until-stdin-closes") as worker:
         await worker.ready()
         assert worker.process.stdin is not None

@@ -181,7 +181,9 @@ def test_what_is_no_request_is_refused_by_name(
     assert sentence in refused(*parts)
 
 
-@pytest.mark.parametrize("path", ["a.tsv", "/srv/manifests/a/b.tsv", "a//b.tsv", "/srv/manifests/ä"])
+@pytest.mark.parametrize(
+    "path", ["a.tsv", "/srv/manifests/a/b.tsv", "a//b.tsv", "/srv/manifests/ä"]
+)
 def test_paths_below_the_root(path: str) -> None:
     """Relative or absolute; whether the file is there is seen when it is read."""
     assert parse_job("filepath", path).filepath == path
@@ -213,13 +215,25 @@ def test_raw_text_is_bounded() -> None:
 words = st.sampled_from(
     [
         *(b"kind", b"filepath", b"images", b"upload", b"depth", b"limit", b"timeout", b"extra"),
-        *(b"thumbnail", b"ordered", b"job", b"images_info", b"cancel", b"full", b"1", b"[]", b"1-0"),
+        *(
+            b"thumbnail",
+            b"ordered",
+            b"job",
+            b"images_info",
+            b"cancel",
+            b"full",
+            b"1",
+            b"[]",
+            b"1-0",
+        ),
         *(b'["http://h/1"]', b"a.tsv", b"..", b"/", b"[[1e999]]", b"0f" * 16 + b".tsv"),
     ]
 )
 
 
-@given(st.dictionaries(words | st.binary(max_size=40), words | st.binary(max_size=200), max_size=40))
+@given(
+    st.dictionaries(words | st.binary(max_size=40), words | st.binary(max_size=200), max_size=40)
+)
 def test_any_fields_are_a_request_or_refused(fields: dict[bytes, bytes]) -> None:
     """Nothing else comes of them, and what is kept of them is short text."""
     assert len(raw_text(fields).encode()) < 16 * 2 * 2000

@@ -70,7 +70,11 @@ async def test_jobs_that_expired_leave_the_index(
     for _ in range(6):
         await cleaner.round()
     left = await queue.redis.execute_command("ZRANGE", keys.INDEX, 0, -1)
-    assert left == [*(keys.member(job).encode() for job in (old, young, running)), b"garbage", b"\xff"]
+    assert left == [
+        *(keys.member(job).encode() for job in (old, young, running)),
+        b"garbage",
+        b"\xff",
+    ]
 
 
 async def test_uploads_without_a_job_are_removed(
@@ -90,7 +94,7 @@ async def test_uploads_without_a_job_are_removed(
         if name != young:
             os.utime(path, (time.time() - 4000,) * 2)
     await queue.added(kind=KIND, upload=waiting)
-    await queue.added(**{"kind": KIND, "upload": "\udc80".encode("utf-8", "surrogateescape")})
+    await queue.added(kind=KIND, upload="\udc80".encode("utf-8", "surrogateescape"))
     await cleaner.round()
     assert sorted(path.name for path in folder.iterdir()) == sorted([waiting, young, "notes.txt"])
     await queue.do("DEL", keys.INTAKE)

@@ -1,4 +1,4 @@
-"""Scripts that end a job before its time: cancelled, it is answered as far as it came; deleted, gone."""
+"""Scripts that end a job before its time: cancelled, it keeps what it has; deleted, it is gone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ async def test_cancelled_while_running(queue: Queue) -> None:
     await queue.commit(first, job, 0)
     assert await queue.cancel(job) == ["OK"]
     told = await queue.job(job)
-    assert (told["state"], told["fed"], told["done"], told["dropped"]) == ("cancelled", "4", "1", "2")
+    counted = (told["state"], told["fed"], told["done"], told["dropped"])
+    assert counted == ("cancelled", "4", "1", "2")
     assert await queue.do("HKEYS", keys.input_of(job)) == ["1"]
     assert await queue.length() == 3  # the one under way, and the other job's
     assert await queue.length(keys.INTAKE) == 1

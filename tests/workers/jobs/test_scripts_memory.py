@@ -119,4 +119,3 @@ async def test_a_job_is_cancelled_and_deleted_without_memory(stage: Stage, full:
     for job in (stage.job, stage.queued):
         assert await queue.delete(job) == 1
         assert await queue.there(job) == {}
-
