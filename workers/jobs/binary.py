@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from workers.errors import RedisMissing
@@ -67,23 +68,30 @@ async def check_file(
         OSError: it cannot be started.
     """
     name = server.name.replace("server", "check-aof")
-    child = await asyncio.create_subprocess_exec(
-        *(name, *(["--fix"] if fix else []), str(file)),
-        executable=server,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        cwd=file.parent,
-        env=environment(),
-        pass_fds=(lock,),
-        start_new_session=True,
-    )
+    question, answer = os.pipe()
+    try:
+        os.write(answer, b"y\n")  # "Continue? [y/N]"
+        child = await asyncio.create_subprocess_exec(
+            *(name, *(["--fix"] if fix else []), str(file)),
+            executable=server,
+            stdin=question,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=file.parent,
+            env=environment(),
+            pass_fds=(lock,),
+            start_new_session=True,
+        )
+    finally:
+        os.close(question)
+        os.close(answer)
     try:
         async with asyncio.timeout(seconds):
-            said, _ = await child.communicate(b"y\n")  # "Continue? [y/N]"
+            said, _ = await child.communicate()
     finally:
         if child.returncode is None:
-            os.killpg(child.pid, signal.SIGKILL)  # its own, and also of a script that calls it
+            with suppress(ProcessLookupError):
+                os.killpg(child.pid, signal.SIGKILL)  # also what a script in its place started
             await child.communicate()
     return child.returncode or 0, said
 

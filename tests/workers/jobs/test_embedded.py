@@ -23,9 +23,9 @@ from redis import asyncio as aioredis
 from tests import redis_servers
 from tests.asserts import wait_until
 from workers.errors import EmbeddedRedisError, RedisMissing
-from workers.jobs import binary, embedded
+from workers.jobs import binary, embedded, tail
 from workers.jobs.embedded import embedded_redis
-from workers.jobs.home import running_url, socket_path
+from workers.jobs.home import Home, running_url, socket_path
 
 Owner = AbstractContextManager[tuple[subprocess.Popen[bytes], str]]
 
@@ -67,7 +67,8 @@ def servers(var: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            if process.cwd().startswith(str(var)) and "redis" in process.name():
+            ours = process.cwd().startswith(str(var))
+            if ours and process.name().startswith(("redis", "valkey")):
                 found.append(process)
     return [process for process in found if process.status() != psutil.STATUS_ZOMBIE]
 
@@ -374,19 +375,140 @@ async def test_a_cut_tail_costs_no_more_than_the_tail(var: Path) -> None:
         assert await ask(url, "GET", "key-19") is None
 
 
-async def test_a_damaged_file_is_told_and_left_as_it_is(var: Path) -> None:
-    """The sentence has the file and what mends it; what it says to run does mend it."""
+#: Three commands, of which some fifty bytes each are written to the file.
+SCRIPT = "for number = 1, 3 do redis.call('RPUSH', 'list', ARGV[1] .. number) end"
+
+
+def told(caplog: pytest.LogCaptureFixture, action: str) -> list[Any]:
+    """What was logged of it."""
+    return [line for line in caplog.records if getattr(line, "action", "") == action]
+
+
+@pytest.mark.parametrize("zeros", [0, 1000])
+@pytest.mark.parametrize("within", [b"b2", b"*3\r\n$5\r\nRPUSH\r\n$4\r\nlist\r\n$2\r\nb2"])
+async def test_a_transaction_that_was_torn_is_never_carried_out(
+    within: bytes, zeros: int, var: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not at the first start nor, with what follows, at the second: in a command, or before it.
+
+    Zeros are where a file system had the length on the disk, and not yet the data.
+    """
+    async with embedded_redis(var) as url:
+        for name in ("a", "b"):
+            await ask(url, "EVAL", SCRIPT, 0, name)
+    file = append_only_file(var)
+    written = file.read_bytes()
+    whole = written.rindex(b"*1\r\n$5\r\nMULTI")
+    cut = written.index(within, whole)
+    file.write_bytes(written[:cut] + b"\0" * zeros)
+
+    async with embedded_redis(var) as url:
+        first = await ask(url, "LRANGE", "list", 0, -1)
+        await ask(url, "RPUSH", "list", "single")
+        await ask(url, "EVAL", SCRIPT, 0, "c")
+    async with embedded_redis(var) as url:
+        second = await ask(url, "LRANGE", "list", 0, -1)
+
+    assert first == [b"a1", b"a2", b"a3"]
+    assert second == [*first, b"single", b"c1", b"c2", b"c3"]
+    (repaired,) = told(caplog, "aof_repaired")
+    assert (repaired.file, repaired.bytes) == (str(file), cut - whole + zeros)
+
+
+async def test_only_a_file_not_written_whole_is_checked(
+    var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start after an end as it should be does not read everything twice."""
+    checked = []
+
+    async def mend(file: Path, *rest: Any) -> bool:
+        checked.append(file)
+        return await tail.mend(file, *rest)
+
+    monkeypatch.setattr(embedded, "mend", mend)
     file = await filled(var)
-    damaged = bytearray(file.read_bytes())
-    middle = len(damaged) // 2
-    damaged[middle : middle + 60] = b"X" * 60
+    async with embedded_redis(var) as url:
+        assert checked == []
+        await ask(url, "SET", "kept", "yes")
+        os.kill(await pid(url), signal.SIGKILL)
+        assert await answering(url, "kept") == b"yes"
+        assert checked == [file]
+
+
+@pytest.mark.parametrize("why", ["a script", "slow"])
+async def test_what_cannot_be_checked_is_told_and_read_all_the_same(
+    why: str,
+    var: Path,
+    redis_binary: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A script in the server's place never learns by which name it was called."""
+    file = await filled(var)
+    with file.open("r+b") as cut:
+        cut.truncate(file.stat().st_size - 5)
+    if why == "slow":
+        monkeypatch.setattr(tail, "CHECK_SECONDS", -1)
+    else:
+        script = var / "redis-server"
+        script.write_text(f'#!/bin/sh\nexec {redis_binary} "$@"\n')
+        script.chmod(0o755)
+        monkeypatch.setattr(embedded, "find_server", lambda: script)
+
+    async with embedded_redis(var) as url:
+        assert await ask(url, "GET", "key-18") == b"value"
+    assert len(told(caplog, "aof_unchecked")) == 1
+
+
+async def test_a_check_ends_with_who_waits_for_it(
+    var: Path, redis_binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As long as it runs no Redis may start: it could cut off what that one writes."""
+    file = await filled(var)
+    with file.open("r+b") as cut:
+        cut.truncate(file.stat().st_size - 5)
+    script = var / "redis-server"
+    script.write_text(
+        f'#!/bin/sh\n[ $# = 1 ] || exec {redis_binary} "$@"\necho > {var}/on\nread x\nread x\nsleep 60\n'
+    )
+    script.chmod(0o755)
+    monkeypatch.setattr(embedded, "find_server", lambda: script)
+    monkeypatch.setattr(embedded, "major_version", lambda _: 7)
+
+    async def begin() -> None:
+        async with embedded_redis(var):
+            await asyncio.Event().wait()
+
+    starting = asyncio.create_task(begin())
+    await wait_until((var / "on").exists)
+    assert Home(var).take() is None
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+
+    lock = Home(var).take()
+    assert lock is not None
+    os.close(lock)
+
+
+@pytest.mark.parametrize(
+    ("there", "instead"),
+    [(b"$6\r\nkey-10\r\n$5\r\nvalue", b"X" * 23), (b"$6\r\nkey-10", b"$60000\r\nkey-10")],
+    ids=["bytes", "a length beyond the end"],
+)
+async def test_a_damaged_file_is_told_and_left_as_it_is(
+    there: bytes, instead: bytes, var: Path
+) -> None:
+    """The sentence has the file and what mends it. Redis alone would cut off the second."""
+    file = await filled(var)
+    damaged = file.read_bytes().replace(there, instead)
     file.write_bytes(damaged)
 
     with pytest.raises(EmbeddedRedisError, match="redis-check-aof --fix") as told:
         async with embedded_redis(var):
             pass
 
-    assert str(file) in str(told.value)
+    assert f"{file} is damaged" in str(told.value)
     assert file.read_bytes() == damaged
     assert servers(var) == []
 
