@@ -297,7 +297,7 @@ async def test_whatever_stands_in_a_hash_can_be_told(
     """As JSON; or it is said not to be a job. Never an error of ours."""
     fields[b"state"] = state.encode()
     try:
-        told = of_hash("1-0", fields, now, "")
+        told = of_hash("1-0", fields, now)
     except ValueError:
         assert state == "odd"
     else:

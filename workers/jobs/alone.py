@@ -14,24 +14,21 @@ class Alone:
 
     def __init__(self) -> None:
         self._together = 0
-        self._left = asyncio.Event()
+        self._changed = asyncio.Condition()
         self._turn = asyncio.Lock()
         self._suspects = 0
 
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody is alone, or waits to be: begin nothing new."""
-        return self._suspects > 0
-
     @asynccontextmanager
     async def together(self) -> AsyncIterator[None]:
-        """Run with the others."""
-        self._together += 1
+        """Run with the others, behind whoever is alone or waits to be."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: not self._suspects)
+            self._together += 1
         try:
             yield
         finally:
             self._together -= 1
-            self._left.set()
+            await self._tell()
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
@@ -39,9 +36,13 @@ class Alone:
         self._suspects += 1
         try:
             async with self._turn:
-                while self._together:
-                    self._left.clear()
-                    await self._left.wait()
+                async with self._changed:
+                    await self._changed.wait_for(lambda: not self._together)
                 yield
         finally:
             self._suspects -= 1
+            await self._tell()
+
+    async def _tell(self) -> None:
+        async with self._changed:
+            self._changed.notify_all()

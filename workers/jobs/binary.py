@@ -67,33 +67,46 @@ async def check_file(
         TimeoutError: it took more than *seconds*, and was killed.
         OSError: it cannot be started.
     """
+    child = _checking(server, file, fix, lock)
+    talk = asyncio.get_running_loop().run_in_executor(None, _said, child, seconds)
+    try:
+        said = await asyncio.shield(talk)
+    finally:
+        _kill(child)
+        await asyncio.wait([talk])
+    return child.returncode, said
+
+
+def _checking(server: Path, file: Path, fix: bool, lock: int) -> subprocess.Popen[bytes]:
     name = server.name.replace("server", "check-aof")
-    question, answer = os.pipe()
-    try:
-        os.write(answer, b"y\n")  # "Continue? [y/N]"
-        child = await asyncio.create_subprocess_exec(
-            *(name, *(["--fix"] if fix else []), str(file)),
-            executable=server,
-            stdin=question,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            cwd=file.parent,
-            env=environment(),
-            pass_fds=(lock,),
-            start_new_session=True,
-        )
-    finally:
-        os.close(question)
-        os.close(answer)
-    try:
-        async with asyncio.timeout(seconds):
-            said, _ = await child.communicate()
-    finally:
-        if child.returncode is None:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)  # also what a script in its place started
-            await child.communicate()
-    return child.returncode or 0, said
+    return subprocess.Popen(  # noqa: S603 - no shell
+        [name, *(["--fix"] if fix else []), str(file)],
+        executable=server,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=file.parent,
+        env=environment(),
+        pass_fds=(lock,),
+        start_new_session=True,
+    )
+
+
+def _said(child: subprocess.Popen[bytes], seconds: float) -> bytes:
+    with child:
+        try:
+            return child.communicate(b"y\n", seconds)[0]  # "Continue? [y/N]"
+        except subprocess.TimeoutExpired as exc:
+            raise TimeoutError from exc
+        finally:
+            _kill(child)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
+    """End it, and what a script in its place started."""
+    if child.poll() is None:
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
 
 
 async def ended(child: subprocess.Popen[bytes], seconds: float) -> bool:

@@ -13,12 +13,17 @@ from redis import asyncio as aioredis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException, RedisError
 
 from workers.settings import WorkSettings
 
-__all__ = ["BLOCK_SECONDS", "Redis", "connect", "shown_url"]
+__all__ = ["BLOCK_SECONDS", "TROUBLE", "Redis", "connect", "drop_connections", "shown_url"]
 
 Redis: TypeAlias = aioredis.Redis | RedisCluster
+
+#: What is raised where Redis, or the way to it, is not as it should be. (Of a cluster without a
+#: node the client raises errors that are none of its own family.)
+TROUBLE = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 #: A blocking read waits so long. Redis 6.2 does not wake one whose stream was removed.
 BLOCK_SECONDS = 1.0
@@ -58,6 +63,14 @@ def connect(settings: WorkSettings, *, blocking: bool = False) -> Redis:
         health_check_interval=30,
         max_connections=MOST_CONNECTIONS,
     )
+
+
+async def drop_connections(redis: Redis) -> None:
+    """Have the next commands dial anew; those under way go on."""
+    if isinstance(redis, RedisCluster):
+        await redis.aclose()
+    else:
+        await redis.connection_pool.disconnect(inuse_connections=False)
 
 
 def shown_url(settings: WorkSettings) -> str:

@@ -19,12 +19,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from redis.exceptions import RedisError
-
 from workers.engine import Engine
 from workers.jobs import keys
 from workers.jobs.alone import Alone
-from workers.jobs.connection import Redis, connect
+from workers.jobs.connection import TROUBLE, Redis, connect
 from workers.jobs.cutting import cut_off
 from workers.jobs.intake import Intake
 from workers.jobs.janitor import Janitor
@@ -44,6 +42,10 @@ logger = logging.getLogger(__name__)
 ALIVE_SECONDS = 1.0
 #: Jobs split at once, but for those that wait for their results to be released.
 MOST_SPLIT = 256
+#: Those counted, each of which has its manifest open.
+MOST_HELD = 1024
+#: Rows that came in the entries of jobs themselves; in memory they take some five times as much.
+MOST_INLINE_BYTES = 32 * 1024 * 1024
 #: Of the grace, what is kept to hand back in.
 LAST_SECONDS = 2.0
 
@@ -63,7 +65,7 @@ async def open_consumer(
         yield Consumer(engine, redis, reader, kinds=kinds, intake=intake)
     finally:
         for client in (reader, redis):
-            with suppress(RedisError, OSError):
+            with suppress(*TROUBLE):
                 await client.aclose()
 
 
@@ -78,7 +80,7 @@ class Consumer:
         self._kinds = list(kinds)
         self._takes_jobs = intake
         self._capacity = capacity_of(settings)
-        self._patience = Patience(redis)
+        self._patience = Patience(redis, reader)
         self._streams = Streams(redis, reader, self.name, self._patience)
         self._leases = Leases(self._streams)
         self._room = Room()
@@ -109,10 +111,14 @@ class Consumer:
         )
 
     def _shard_room(self, stream: str) -> int:
-        return 0 if self._alone.wanted else self._capacity - self._leases.count(stream)
+        if self._leases.most_deliveries(stream) >= QUARANTINE_DELIVERIES:
+            return 0  # one is alone, or waits to be
+        return self._capacity - self._leases.count(stream)
 
-    def _job_room(self, _: str) -> int:
-        return MOST_SPLIT - self._intake.splitting
+    def _job_room(self, stream: str) -> int:
+        if self._intake.inline_bytes >= MOST_INLINE_BYTES:
+            return 0
+        return min(MOST_SPLIT - self._intake.splitting, MOST_HELD - self._leases.count(stream))
 
     async def _shard(self, held: Held) -> None:
         suspect = held.entry.deliveries >= QUARANTINE_DELIVERIES

@@ -42,7 +42,7 @@ class Opened(NamedTuple):
 
 
 class Feed:
-    """One job. Everything here is asked until it is answered, and may raise RedisAway."""
+    """One job. Everything here is asked until it is answered; may raise RedisAway, KeyBroken."""
 
     def __init__(self, redis: Redis, patience: Patience, room: Room, job: str, kind: str) -> None:
         self._redis = redis
@@ -62,7 +62,9 @@ class Feed:
         created = f"{int(self._job.partition('-')[0]) / 1000:.3f}"
         named = [keys.INTAKE, keys.job(self._job), keys.INDEX, keys.open_jobs(self._kind)]
         said = (self._job, keys.member(self._job), deliveries, *head, "created", created)
-        answer, *told = await self._patience(lambda: _OPEN(self._redis, named, *said))
+        answer, *told = await self._patience(
+            lambda: _OPEN(self._redis, named, *said), breakable=True
+        )
         if answer != b"OK":
             raise NotOurs
         rows, shards, offset, stamp, deaths = told
@@ -84,12 +86,21 @@ class Feed:
             keys.open_jobs(self._kind),
             keys.CAPACITY + self._kind,
         ]
-        said = (
-            *(self._job, self._shards, first, dump_rows(rows), end, rows[-1].end, most_bytes),
-            *(part for pair in about.items() for part in pair),
-        )
+        rest = [part for pair in about.items() for part in pair]
+
+        async def say(text: bytes) -> list[bytes]:
+            said = (self._job, self._shards, first, text, end, rows[-1].end, most_bytes, *rest)
+            answer: list[bytes] = await self._patience(
+                lambda: _FEED(self._redis, named, *said), breakable=True
+            )
+            return answer
+
+        whole = dump_rows(rows)
         while True:
-            answer, *told = await self._patience(lambda: _FEED(self._redis, named, *said))
+            # Rows are sent once there is room; somebody may have taken it by then.
+            answer, *told = await say(b"")
+            if answer == b"ROOM":
+                answer, *told = await say(whole)
             self.paused = answer == b"PAUSED"
             if answer == b"FULL":
                 await self._room.wait()
@@ -107,14 +118,16 @@ class Feed:
     async def seal(self, ttl: int, about: Mapping[str, str | int]) -> None:
         """All of it is fed. Raises NotOurs."""
         said = (self._job, self._shards, ttl, *(part for pair in about.items() for part in pair))
-        answer, *_ = await self._patience(lambda: _SEAL(self._redis, self._ended(), *said))
+        answer, *_ = await self._patience(
+            lambda: _SEAL(self._redis, self._ended(), *said), breakable=True
+        )
         if answer == b"SEEN":
             raise NotOurs
 
     async def fail(self, reason: str, ttl: int) -> None:
         """It cannot be split on."""
         said = (self._job, reason, ttl)
-        await self._patience(lambda: _FAIL(self._redis, self._ended(), *said))
+        await self._patience(lambda: _FAIL(self._redis, self._ended(), *said), breakable=True)
 
     def _ended(self) -> list[str]:
         return [*keys.of_job(self._job), keys.INTAKE, keys.open_jobs(self._kind)]

@@ -84,11 +84,14 @@ class Job:
 
     def head(self) -> dict[str, str | bytes]:
         """The fields of its hash that come from the request."""
-        return {
+        fields: dict[str, str | bytes] = {
             "kind": self.kind,
             "manifest": self.manifest or "",
             "options": orjson.dumps(self.options.json()),
         }
+        if self.upload is not None:
+            fields["upload"] = self.upload
+        return fields
 
 
 def parse_entry(fields: Mapping[bytes, bytes], root: Path) -> Job | Cancel:

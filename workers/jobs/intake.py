@@ -11,7 +11,7 @@ from workers.jobs.connection import Redis
 from workers.jobs.feeding import Feed, NotOurs
 from workers.jobs.fields import BadEntry, Cancel, Job, parse_entry
 from workers.jobs.leases import Held
-from workers.jobs.patience import Patience, RedisAway
+from workers.jobs.patience import KeyBroken, Patience, RedisAway
 from workers.jobs.room import Room
 from workers.jobs.splitter import split_job
 from workers.jobs.streams import Streams
@@ -35,6 +35,7 @@ class Intake:
         self._streams = streams
         self._room = room
         self._feeds: set[Feed] = set()
+        self.inline_bytes = 0  #: of rows in the entries of jobs that are split now
 
     @property
     def splitting(self) -> int:
@@ -43,6 +44,17 @@ class Intake:
 
     async def take(self, held: Held) -> None:
         """Do what an entry asks for. Raises RedisAway."""
+        size = len(held.entry.fields.get(b"images", b""))
+        self.inline_bytes += size
+        try:
+            await self._take(held)
+        except KeyBroken as exc:
+            ttl = int(self._settings.result_ttl)
+            await self._streams.spoil(keys.INTAKE, held.entry, held.entry.id, str(exc), ttl)
+        finally:
+            self.inline_bytes -= size
+
+    async def _take(self, held: Held) -> None:
         try:
             asked = parse_entry(held.entry.fields, self._root)
             if isinstance(asked, Cancel):
@@ -57,7 +69,7 @@ class Intake:
         """Raises BadEntry where there is nothing to cancel."""
         ttl = int(self._settings.result_ttl)
         state = await self._patience(
-            lambda: cancel_job(self._redis, asked.job, root=self._root, ttl=ttl)
+            lambda: cancel_job(self._redis, asked.job, root=self._root, ttl=ttl), breakable=True
         )
         if state == "unknown":
             raise BadEntry(f"cancel: there is no job {asked.job}")
@@ -74,9 +86,9 @@ class Intake:
         try:
             held.job = entry.id
             await split_job(self._settings, feed, job, held)
-        except (NotOurs, RedisAway) as exc:
-            if isinstance(exc, RedisAway):
-                raise
+        except (KeyBroken, RedisAway):
+            raise
+        except NotOurs:
             logger.info("a job is not ours to split", extra={"action": "not_ours", **told})
         except Exception:
             logger.exception("a job was not split", extra={"action": "split_bug", **told})

@@ -17,8 +17,9 @@ from pathlib import Path
 
 from workers.jobs import keys
 from workers.jobs.connection import Redis
-from workers.jobs.patience import Patience, RedisAway
+from workers.jobs.patience import KeyBroken, Patience, RedisAway
 from workers.jobs.scripts import Script
+from workers.jobs.states import place
 from workers.jobs.streams import Streams
 from workers.settings import WorkSettings
 
@@ -26,18 +27,21 @@ __all__ = ["Janitor"]
 
 logger = logging.getLogger(__name__)
 
-_FORGET, _REPAIR, _UPLOADS = Script("forget"), Script("repair"), Script("uploads")
+_CLOSED, _FORGET = Script("closed"), Script("forget")
+_REPAIR, _UPLOADS = Script("repair"), Script("uploads")
 
 EVERY_SECONDS = 60.0
 #: Far longer than any consumer that lives is quiet.
 IDLE_SECONDS = 3600.0
-#: So many jobs of the index are looked at in one round.
+#: So many jobs of the index, and of those being split, are looked at in one round.
 ROUND = 500
 #: An upload that no job names is a leftover, once it is so old: one under way is younger.
 ORPHAN_SECONDS = 3600.0
 
 REMOVED = "its entry was removed from census:jobs before it was split whole"
 
+#: A job in the index, as `keys.member` writes it.
+_MEMBER = re.compile(rb"0*(\d+)-0*(\d+)\Z")
 _UPLOAD = re.compile(r"[0-9a-f]{32}\.[a-z]+(\.part)?\Z")
 
 
@@ -59,6 +63,9 @@ class Janitor:
         self._streams = streams
         self._names = names
         self._after = b"-"  # where in the index the next round begins
+        # How far jobs were when this walk through the index, and the one before, came by.
+        self._stood: dict[str, list[bytes]] = {}
+        self._stood_before: dict[str, list[bytes]] = {}
 
     async def run(self) -> None:
         """Clean, for ever. At once when begun: after a crash there may be much."""
@@ -75,44 +82,67 @@ class Janitor:
         """Look at everything once."""
         for stream in self._names:
             await self._streams.sweep(stream, idle_seconds=IDLE_SECONDS)
-        await self._look_at_jobs()
-        await self._drop_orphans()
+        for clean in (self._look_at_jobs, self._close, self._drop_orphans):
+            try:
+                await clean()
+            except KeyBroken as exc:
+                extra = {"action": "janitor_failed", "reason": str(exc)}
+                logger.warning("a key is broken: not cleaned", extra=extra)
 
     async def _look_at_jobs(self) -> None:
         """Jobs of the index: some need a mend, some expired long ago and are only a name."""
         found: list[bytes] = await self._patience(
             lambda: self._redis.execute_command(
                 "ZRANGEBYLEX", keys.INDEX, self._after, "+", "LIMIT", 0, ROUND
-            )
+            ),
+            breakable=True,
         )
         self._after = b"(" + found[-1] if len(found) == ROUND else b"-"
         newest = (time.time() - 2 * self._settings.result_ttl) * 1000
         for member in found:
-            text = member.decode(errors="replace")
-            milliseconds, _, sequence = text.partition("-")
-            if not (milliseconds.isdigit() and sequence.isdigit()):
+            job = _job_of(member)
+            if job is None:
                 continue
-            job = f"{int(milliseconds)}-{int(sequence)}"
-            await self._repair(job)
-            if int(milliseconds) < newest:
-                ask = partial(_FORGET, self._redis, [keys.job(job), keys.INDEX], text)
+            with suppress(KeyBroken):  # whoever works on it says so
+                await self._repair(job)
+            if place(job)[0] < newest:
+                ask = partial(_FORGET, self._redis, [keys.job(job), keys.INDEX], member)
                 await self._patience(ask)
+        if self._after == b"-":
+            self._stood_before, self._stood = self._stood, {}
 
     async def _repair(self, job: str) -> None:
         """Put back what somebody removed by hand; a job that cannot go on says why."""
-        known = partial(self._redis.execute_command, "HMGET", keys.job(job), "state", "kind")
-        state, kind = await self._patience(known)
+        names = ("state", "kind", "rows_fed", "done", "dropped")
+        known = partial(self._redis.execute_command, "HMGET", keys.job(job), *names)
+        state, kind, *stands = await self._patience(known, breakable=True)
         if state != b"running" or kind is None:
             return
+        self._stood[job] = stands
+        if self._stood_before.get(job, stands) != stands:
+            return  # it gets on; looking for its entries is dear
         of_kind = kind.decode(errors="replace")
         named = [*keys.of_job(job), keys.shards(of_kind), keys.INTAKE, keys.open_jobs(of_kind)]
         said = (job, int(self._settings.result_ttl), REMOVED)
-        put_back = await self._patience(partial(_REPAIR, self._redis, named, *said))
+        ask = partial(_REPAIR, self._redis, named, *said)
+        put_back = await self._patience(ask, breakable=True)
         if put_back:
             logger.warning(
                 "entries of a job had been removed by hand",
                 extra={"action": "repaired", "job": job, "shards": put_back},
             )
+
+    async def _close(self) -> None:
+        """Names of jobs that are not split (any more) lose their share of the room for shards."""
+        for kind in keys.KINDS:
+            found: list[bytes] = await self._patience(
+                partial(self._redis.execute_command, "SRANDMEMBER", keys.open_jobs(kind), ROUND),
+                breakable=True,
+            )
+            if found:
+                jobs = [keys.job("").encode() + member for member in found]
+                ask = partial(_CLOSED, self._redis, [keys.open_jobs(kind), *jobs], *found)
+                await self._patience(ask)
 
     async def _drop_orphans(self) -> None:
         """Uploaded manifests whose job is over, or never was."""
@@ -131,9 +161,18 @@ class Janitor:
         after = b"-"
         while after:
             ask = partial(_UPLOADS, self._redis, [keys.INTAKE], after, ROUND)
-            after, *names = await self._patience(ask)
+            after, *names = await self._patience(ask, breakable=True)
             used.update(name.decode(errors="replace") for name in names)
         return used
+
+
+def _job_of(member: bytes) -> str | None:
+    """The job a name in the index is of."""
+    found = _MEMBER.match(member)
+    if found is None or len(member) != len(keys.member("0-0")):
+        return None
+    job = b"-".join(found.groups()).decode()
+    return job if keys.is_job_id(job) else None
 
 
 def _old_uploads(folder: Path) -> set[str]:

@@ -7,8 +7,8 @@ by anyone when its lease ran out.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 from workers.jobs.patience import RedisAway
 from workers.jobs.streams import Entry, Streams
@@ -53,16 +53,19 @@ class Leases:
         """Whether an entry is being worked on here already (its lease ran out meanwhile)."""
         return entry in self._held.get(stream, ())
 
-    @contextmanager
-    def holding(self, stream: str, entry: Entry) -> Iterator[Held]:
-        """Keep the lease of an entry until the end of the context."""
+    def most_deliveries(self, stream: str) -> int:
+        """Of the entries of a stream that are held, of the one that was given out most often."""
+        return max((one.entry.deliveries for one in self._held.get(stream, {}).values()), default=0)
+
+    def hold(self, stream: str, entry: Entry) -> Held:
+        """Keep the lease of an entry from now on, until it is let go."""
         held = Held(stream, entry)
-        of_stream = self._held.setdefault(stream, {})
-        of_stream[entry.id] = held
-        try:
-            yield held
-        finally:
-            of_stream.pop(entry.id, None)
+        self._held.setdefault(stream, {})[entry.id] = held
+        return held
+
+    def let_go(self, held: Held) -> None:
+        """Renew it no longer."""
+        self._held[held.stream].pop(held.entry.id, None)
 
     async def beat(self, lease_seconds: float) -> None:
         """Renew all leases in time, for ever."""

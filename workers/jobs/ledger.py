@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -126,7 +127,12 @@ class Ledger:
             return [], None
         else:
             said = (f"({keys.member(after)}", f"({after}", count)
-        members, ids = await self._ask(lambda: _PAGE(self._redis, [keys.INDEX, keys.INTAKE], *said))
+        named = [keys.INDEX, keys.INTAKE]
+        members, ids, on = await self._ask(lambda: _PAGE(self._redis, named, *said))
+        while on:
+            ask = partial(_PAGE, self._redis, named, "-", on, count - len(ids))
+            _, more, on = await self._ask(ask)
+            ids += more
         names = {place(name.decode()) for name in (*members, *ids)}
         chosen = [f"{one}-{two}" for one, two in sorted(names, reverse=True)]
         following = chosen[limit - 1] if len(chosen) > limit else None
@@ -190,11 +196,14 @@ class Ledger:
         return found[0][0].decode() if found else None
 
     async def _look(self, jobs: Sequence[str]) -> dict[str, JobState | Exception]:
-        named = [keys.INTAKE, keys.INDEX, *map(keys.job, jobs)]
-        said = [part for job in jobs for part in (job, keys.member(job))]
-        now, *finds = await self._ask(lambda: _LOOK(self._redis, named, *said))
-        pairs = zip(jobs, finds, strict=True)
-        return {job: self._read(job, find, float(now)) for job, find in pairs}
+        told: dict[str, JobState | Exception] = {}
+        while rest := jobs[len(told) :]:
+            named = [keys.INTAKE, keys.INDEX, *map(keys.job, rest)]
+            said = [part for job in rest for part in (job, keys.member(job))]
+            now, *finds = await self._ask(partial(_LOOK, self._redis, named, *said))
+            pairs = zip(rest, finds, strict=False)  # large ones are told a few at a time
+            told |= {job: self._read(job, find, float(now)) for job, find in pairs}
+        return told
 
     def _read(self, job: str, find: list[Any], now: float) -> JobState | Exception:
         """What was found of a job, or what is to be raised where that is asked for."""
@@ -204,7 +213,7 @@ class Ledger:
             return JobUnknown(job)
         try:
             if find[0] == b"JOB":
-                return of_hash(job, _pairs(find[2]), now, find[1].decode(errors="replace"))
+                return of_hash(job, _pairs(find[1]), now)
             if find[0] == b"ENTRY":
                 asked = parse_entry(_pairs(find[1]), self._root)
                 return of_entry(job, asked, now) if isinstance(asked, Job) else JobUnknown(job)

@@ -12,9 +12,10 @@ from imaging.facts import ErrorCode, Failure
 from workers.engine import Engine
 from workers.fetch.targets import without_userinfo
 from workers.jobs.leases import Held
+from workers.jobs.patience import KeyBroken
 from workers.jobs.quarantine import Quarantine
-from workers.jobs.shards import BadShard, Place, load_rows, place_of
-from workers.jobs.streams import Streams
+from workers.jobs.shards import BadShard, NotYet, Place, load_rows, place_of
+from workers.jobs.streams import Entry, Streams
 from workers.manifest.rows import Row
 from workers.options import Depth, InfoOptions
 from workers.pipeline import inspect_rows
@@ -26,8 +27,8 @@ logger = logging.getLogger(__name__)
 
 #: A shard given to so many consumers is looked at row by row: one of them may have killed them.
 QUARANTINE_DELIVERIES = 3
-#: Nobody could finish it: each of its rows is told as such. A row that kills costs up to four
-#: deliveries, each in a group of its own, and outages of Redis count as well.
+#: Nobody could finish it: each of its rows is told as such. Deaths that are put down to rows do not
+#: count, outages of Redis that are longer than a lease do.
 MOST_DELIVERIES = 30
 #: Longer than any row takes: the pipeline answers every row.
 IDLE_SECONDS = 60.0
@@ -46,10 +47,19 @@ class Runner:
         Raises:
             RedisAway: the time for it was over.
             BadShard: it is no shard, or of no job: for the dead letters.
+            NotYet: a consumer of another version may know what to do with it.
         """
-        stream, entry = held.stream, held.entry
-        place = place_of(entry.fields)
+        place = place_of(held.entry.fields)
         held.job = place.job
+        try:
+            return await self._run(held, place)
+        except KeyBroken as exc:
+            ttl = int(self._engine.settings.result_ttl)
+            await self._streams.spoil(held.stream, held.entry, place.job, str(exc), ttl)
+            return False
+
+    async def _run(self, held: Held, place: Place) -> bool:
+        stream, entry = held.stream, held.entry
         loaded = await self._streams.load(*place)
         ttl = int(self._engine.settings.result_ttl)
         if loaded.state is not None and loaded.rows is None and place.shard >= loaded.fed:
@@ -57,10 +67,19 @@ class Runner:
         if loaded.state in (None, "cancelled") or loaded.rows is None:
             await self._streams.drop(stream, entry.id, *place, ttl)
             return False
-        rows, options = load_rows(loaded.rows), _options(loaded.options)
-        if entry.deliveries > MOST_DELIVERIES:
+        try:
+            rows = load_rows(loaded.rows)
+        except BadShard as exc:
+            raise KeyBroken(str(exc)) from exc
+        try:
+            options = _options(loaded.options)
+        except BadShard as exc:
+            if entry.deliveries <= MOST_DELIVERIES:
+                raise NotYet(str(exc)) from exc
+            raise KeyBroken(str(exc)) from exc
+        if entry.deliveries > MOST_DELIVERIES and await self._hopeless(place.job, rows, entry):
             records = self._given_up(rows, entry.deliveries)
-            reason = f"no consumer could finish it in {MOST_DELIVERIES} attempts"
+            reason = f"no consumer could finish it in {entry.deliveries - 1} attempts"
             await self._streams.report_dead(stream, entry, reason)
         elif entry.deliveries >= QUARANTINE_DELIVERIES:
             quarantine = Quarantine(self._streams, place.job)
@@ -73,6 +92,11 @@ class Runner:
         if answer == "NOINPUT":  # dropped meanwhile, or none of its rows was begun
             await self._streams.drop(stream, entry.id, *place, ttl)
         return answer == "OK"
+
+    async def _hopeless(self, job: str, rows: Sequence[Row], entry: Entry) -> bool:
+        """Whether there were more deliveries than the rows found to kill account for."""
+        marks = await self._streams.marks(job)
+        return entry.deliveries > MOST_DELIVERIES + sum(marks.get(row.index, 0) for row in rows)
 
     async def _record(self, held: Held, place: Place, records: list[Record], ttl: int) -> str:
         summary = Summary()
@@ -125,4 +149,5 @@ def _options(text: bytes) -> InfoOptions:
         said["depth"] = Depth(said["depth"])
         return InfoOptions(**said)
     except (ValueError, TypeError, KeyError) as exc:
-        raise BadShard(f"the options of the job cannot be read: {str(exc)[:100]}") from exc
+        told = f"the options of the job cannot be read, by this version: {str(exc)[:100]}"
+        raise BadShard(told) from exc

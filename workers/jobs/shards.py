@@ -12,7 +12,7 @@ from workers.errors import WorkError
 from workers.jobs import keys
 from workers.manifest.rows import Row
 
-__all__ = ["BadShard", "Place", "dump_rows", "load_rows", "place_of"]
+__all__ = ["BadShard", "NotYet", "Place", "dump_rows", "load_rows", "place_of"]
 
 #: A fence has a bit for each; Redis counts bits up to here.
 MAX_SHARDS = 2**31
@@ -22,6 +22,10 @@ _CODES = {code.value: code for code in ErrorCode}
 
 class BadShard(WorkError):
     """What stands in Redis is no shard of ours."""
+
+
+class NotYet(WorkError):
+    """A shard that this version cannot run; its lease runs out, and another may."""
 
 
 class Place(NamedTuple):

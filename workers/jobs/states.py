@@ -60,7 +60,7 @@ class JobState:
     failure: str | None = None  #: why it failed
     manifest_sha256: str | None = None
     settled: bool = False  #: it ended, and nothing will be recorded any more
-    upload: str | None = None  #: the file kept for it, while its entry is in the intake
+    upload: str | None = None  #: the file kept for it, until it is split
 
     @property
     def seconds(self) -> float:
@@ -127,7 +127,7 @@ def of_entry(job_id: str, job: Job, now: float) -> JobState:
     )
 
 
-def of_hash(job_id: str, fields: Mapping[bytes, bytes], now: float, upload: str) -> JobState:
+def of_hash(job_id: str, fields: Mapping[bytes, bytes], now: float) -> JobState:
     """A job that was begun. Raises ValueError where the fields are not those of one."""
     state = _text(fields, b"state") or ""
     if state not in STATES:
@@ -160,7 +160,8 @@ def of_hash(job_id: str, fields: Mapping[bytes, bytes], now: float, upload: str)
         failure=_text(fields, b"reason") if state == "failed" else None,
         manifest_sha256=sha256 if re.fullmatch("[0-9a-f]{64}", sha256) else None,
         settled=state in FINAL and shards[1] + shards[2] >= shards[0],
-        upload=upload or None,
+        # Later a file of that name is another's: of the same request, handed in again.
+        upload=_text(fields, b"upload") if running and rows is None else None,
     )
 
 

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 from workers.jobs import keys
 from workers.jobs.connection import BLOCK_SECONDS, Redis
 from workers.jobs.fields import raw_text
-from workers.jobs.patience import Patience, is_missing_group
+from workers.jobs.patience import KeyBroken, Patience, is_missing_group
 from workers.jobs.scripts import Script
 from workers.records import Summary
 
@@ -29,7 +29,7 @@ T = TypeVar("T")
 _ALIVE, _BEAT, _BURY, _CLAIM = Script("alive"), Script("beat"), Script("bury"), Script("claim")
 _COMMIT, _DROP, _HANDBACK = Script("commit"), Script("drop"), Script("handback")
 _FINISH, _LOAD = Script("finish"), Script("load")
-_MARK, _SWEEP = Script("mark"), Script("sweep")
+_MARK, _SPOIL, _SWEEP = Script("mark"), Script("spoil"), Script("sweep")
 
 #: A consumer that did not say so for so long does not live.
 LIVING_SECONDS = 15
@@ -149,6 +149,19 @@ class Streams:
         """An entry has served."""
         await self._asked(stream, lambda: _FINISH(self._redis, [stream], entry))
 
+    async def spoil(self, stream: str, entry: Entry, job: str, reason: str, ttl: int) -> None:
+        """A key of *job* is broken: the entry goes to the dead letters, the job has failed.
+
+        Raises:
+            KeyBroken: it is the stream itself that is.
+        """
+        kind = await self._patience(lambda: self._redis.execute_command("TYPE", stream))
+        if kind not in (b"stream", b"none"):
+            raise KeyBroken(f"{stream} is no stream: {reason}")
+        await self.bury(stream, entry, reason)
+        named = [*keys.of_job(job), keys.INTAKE]
+        await self._asked(stream, lambda: _SPOIL(self._redis, named, job, reason, ttl))
+
     async def report_dead(self, stream: str, entry: Entry, reason: str) -> None:
         """Note among the dead letters what became of an entry that is not given up itself."""
         said = ("reason", reason, "source", stream, "id", entry.id, "raw", raw_text(entry.fields))
@@ -162,7 +175,7 @@ class Streams:
         """What there is to know of a shard."""
         named = [keys.job(job), keys.input_of(job), keys.fence(job)]
         state, kind, options, fed, rows, recorded = await self._patience(
-            lambda: _LOAD(self._redis, named, shard)
+            lambda: _LOAD(self._redis, named, shard), breakable=True
         )
         return Loaded(
             state.decode() if state is not None else None,
@@ -191,27 +204,35 @@ class Streams:
             counts += [f"status:{status}", count]
         said = (entry, shard, summary.rows, lines, ttl, summary.ok, summary.bytes, *counts)
         named = [*keys.of_job(job), stream]
-        answer: bytes = await self._asked(stream, lambda: _COMMIT(self._redis, named, *said))
+        answer: bytes = await self._asked(
+            stream, lambda: _COMMIT(self._redis, named, *said), breakable=True
+        )
         return answer.decode()
 
     async def drop(self, stream: str, entry: str, job: str, shard: int, ttl: int) -> None:
         """Let go of a shard that needs no record."""
         named = [*keys.of_job(job), stream]
-        await self._asked(stream, lambda: _DROP(self._redis, named, entry, shard, ttl))
+        await self._asked(
+            stream, lambda: _DROP(self._redis, named, entry, shard, ttl), breakable=True
+        )
 
     async def mark(self, job: str, rows: Iterable[int], count: int) -> None:
         """Say that these rows are under way in quarantine, for the *count*-th time."""
         named = [keys.job(job), keys.marks(job)]
-        await self._patience(lambda: _MARK(self._redis, named, MARK_SECONDS, count, *rows))
+        await self._patience(
+            lambda: _MARK(self._redis, named, MARK_SECONDS, count, *rows), breakable=True
+        )
 
     async def unmark(self, job: str, rows: Sequence[int]) -> None:
         """They are over and did no harm."""
-        await self._patience(lambda: self._redis.execute_command("HDEL", keys.marks(job), *rows))
+        await self._patience(
+            lambda: self._redis.execute_command("HDEL", keys.marks(job), *rows), breakable=True
+        )
 
     async def marks(self, job: str) -> dict[int, int]:
         """How many consumers died with each row under way."""
         found = await self._patience(
-            lambda: self._redis.execute_command("HGETALL", keys.marks(job))
+            lambda: self._redis.execute_command("HGETALL", keys.marks(job)), breakable=True
         )
         pairs = _fields(found).items()
         return {int(row): int(count) for row, count in pairs if row.isdigit() and count.isdigit()}
@@ -233,11 +254,13 @@ class Streams:
         )
         return removed
 
-    async def _asked(self, stream: str, ask: Callable[[], Awaitable[T]]) -> T:
+    async def _asked(
+        self, stream: str, ask: Callable[[], Awaitable[T]], *, breakable: bool = False
+    ) -> T:
         """The answer, also where somebody removed the stream or its group meanwhile."""
         while True:
             try:
-                return await self._patience(ask)
+                return await self._patience(ask, breakable=breakable)
             except ResponseError as exc:
                 if not is_missing_group(exc):
                     raise

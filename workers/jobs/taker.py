@@ -11,8 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from redis.exceptions import RedisError
-
+from workers.jobs.connection import TROUBLE
 from workers.jobs.cutting import cut_off
 from workers.jobs.leases import Held, Leases
 from workers.jobs.patience import FIRST_SECONDS, LONGEST_SECONDS, Patience, RedisAway
@@ -44,7 +43,7 @@ class Taker:
         work: Callable[[Held], Awaitable[None]],
         suspect_from: int | None = None,
     ) -> None:
-        """Entries delivered *suspect_from* times are taken one by one: their fate is not shared."""
+        """An entry delivered *suspect_from* times is taken alone: its fate is not shared."""
         self.stream = stream
         self._streams = streams
         self._leases = leases
@@ -73,26 +72,28 @@ class Taker:
                     claimed = loop.time()
                     entries = await self._claim(room)
                 entries = entries or await self._streams.read(self.stream, 1)
-            except (RedisError, OSError, TimeoutError) as exc:
-                self._patience.trouble(exc)
+            except TROUBLE as exc:
+                await self._patience.trouble(exc)
                 await self._wait(self._stopping, pause)
                 pause = min(2 * pause, LONGEST_SECONDS)
                 continue
-            self._patience.fine()
+            if pause > FIRST_SECONDS:
+                self._patience.fine()
             pause = FIRST_SECONDS
             for entry in entries:
                 if not self._leases.has(self.stream, entry.id):
                     self._start(entry)
-            await asyncio.sleep(0)  # each begins, and is counted, before there is more room
 
     async def _claim(self, room: int) -> list[Entry]:
         entries = await self._streams.claim(self.stream, room, idle_seconds=self._lease_seconds)
         if self._suspect_from is None:
             return entries
-        suspects = [entry for entry in entries if entry.deliveries >= self._suspect_from]
-        if others := [entry.id for entry in suspects[1:]]:
+        suspect = next((one for one in entries if one.deliveries >= self._suspect_from), None)
+        if suspect is None:
+            return entries
+        if others := [entry.id for entry in entries if entry is not suspect]:
             await self._streams.hand_back(self.stream, others)
-        return [entry for entry in entries if entry not in suspects[1:]]
+        return [suspect]
 
     def stop(self) -> None:
         """Take nothing more."""
@@ -102,25 +103,28 @@ class Taker:
         if self._stopping.is_set():
             self._unfinished.append(entry.id)
             return
-        task = asyncio.create_task(self._hold(entry))
+        held = self._leases.hold(self.stream, entry)  # now: it takes room from here on
+        task = asyncio.create_task(self._worked_off(held))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda done: self._over(held, done))
 
-    async def _hold(self, entry: Entry) -> None:
+    async def _worked_off(self, held: Held) -> None:
         try:
-            with self._leases.holding(self.stream, entry) as held:
-                try:
-                    await self._work(held)
-                except BadShard as exc:
-                    await self._streams.bury(self.stream, entry, str(exc))
-        except (RedisAway, asyncio.CancelledError) as exc:
-            self._unfinished.append(entry.id)
-            if isinstance(exc, asyncio.CancelledError):
-                raise
-        except Exception:  # a bug: its lease runs out, and it is tried again, not for ever
-            logger.exception("an entry was not worked off", extra={"action": "entry_failed"})
-        finally:
-            self._freed.set()
+            await self._work(held)
+        except BadShard as exc:
+            await self._streams.bury(self.stream, held.entry, str(exc))
+
+    def _over(self, held: Held, task: asyncio.Task[None]) -> None:
+        self._leases.let_go(held)
+        self._freed.set()
+        error = None if task.cancelled() else task.exception()
+        if task.cancelled() or isinstance(error, RedisAway):
+            self._unfinished.append(held.entry.id)
+        elif error is not None:  # a bug: its lease runs out, and it is tried again, not for ever
+            logger.error(
+                "an entry was not worked off", extra={"action": "entry_failed"}, exc_info=error
+            )
 
     async def finish(self, seconds: float) -> None:
         """Wait so long for what is under way, then cut it off."""

@@ -9,8 +9,7 @@ from typing import Any
 
 from tests.redis_servers import RedisServer
 from workers.jobs import keys
-from workers.jobs.connection import Redis, connect
-from workers.jobs.patience import drop_connections
+from workers.jobs.connection import Redis, connect, drop_connections
 from workers.jobs.scripts import Script
 from workers.settings import WorkSettings
 

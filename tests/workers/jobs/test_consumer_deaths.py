@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.asserts import wait_for, wait_until
 from tests.picture_hosts import PictureHost
 from tests.workers.jobs.conftest import EngineOf
-from tests.workers.jobs.queues import SHARDS, Queue
+from tests.workers.jobs.queues import KIND, SHARDS, Queue
 from tests.workers.jobs.running import (
     Running,
     consuming,
@@ -79,6 +80,21 @@ async def test_a_splitter_that_dies_is_taken_over_where_it_was(
     assert lines == await inspected(engine, name, InfoOptions(extra=True))
     content = (Path(engine.settings.data_root) / name).read_bytes()
     assert told["manifest_sha256"] == hashlib.sha256(content).hexdigest()
+
+
+async def test_inline_rows_go_on_where_the_splitter_died(
+    queue: Queue, engine: Engine, pictures: Pictures
+) -> None:
+    """They are read again, from the entry, but not fed again."""
+    images = pictures(14)
+    async with consuming(engine, kinds=()) as splitter:
+        job = await queue.added(kind=KIND, images=orjson.dumps(images))
+        await wait_for(lambda: fed(queue, job, 2))
+        await splitter.killed()
+    async with consuming(engine):
+        assert (await until_over(queue, job))["total"] == "14"
+    lines = [plain(line) for line in await lines_of(queue, job)]
+    assert lines == await inspected(engine, images)
 
 
 async def fed(queue: Queue, job: str, shards: int) -> bool:
@@ -192,9 +208,10 @@ class Poison:
         taken = [row async for row in rows]
         self.looked_at.append([row.index for row in taken])
         if self.indexes & {row.index for row in taken}:
-            assert self.victim is not None
+            victim = await wait_until(lambda: self.victim)  # shards may come before it is ready
+            assert victim is not None
             self.deaths += 1
-            self.victim.die()
+            victim.die()
             await asyncio.Event().wait()
 
         async def again() -> AsyncIterator[Row]:
@@ -213,6 +230,7 @@ class Poison:
                 if over.done():
                     return await over
                 over.cancel()
+            self.victim = None
             await give_up(queue)
         raise AssertionError(f"{self.deaths} died")
 

@@ -9,5 +9,9 @@ for at = 2, #ARGV do
     lost[#lost + 1] = ARGV[at]
   end
 end
-for at = 2, #KEYS do states[#states + 1] = redis.call('HGET', KEYS[at], 'state') or 'gone' end
+for at = 2, #KEYS do
+  local state = redis.pcall('HGET', KEYS[at], 'state')
+  if type(state) == 'table' then state = 'broken' end  -- which must not cost others their leases
+  states[#states + 1] = state or 'gone'
+end
 return {lost, states}

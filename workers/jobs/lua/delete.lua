@@ -1,9 +1,9 @@
 -- Remove a job and all that is kept of it; whoever runs a shard of it finds no job at the end.
 -- KEYS job results input fence marks intake index open shards   ARGV job member   → 1 | 0
-local there = redis.call('EXISTS', KEYS[1]) + #redis.call('XRANGE', KEYS[6], ARGV[1], ARGV[1])
+local there = redis.call('EXISTS', KEYS[1])
 redis.call('SREM', KEYS[8], ARGV[1])
 redis.call('ZREM', KEYS[7], ARGV[2])
-finish(KEYS[6], ARGV[1])
+there = there + finish(KEYS[6], ARGV[1])
 drop_waiting(KEYS[9], KEYS[3], ARGV[1])
 for at = 1, 5 do redis.call('UNLINK', KEYS[at]) end
 return math.min(1, there)

@@ -4,15 +4,18 @@
 local known = redis.call('HMGET', KEYS[2], 'state', 'rows_fed', 'fed', 'offset', 'stamp',
   'seen_rows', 'seen_deliveries', 'paused')
 if known[1] and known[1] ~= 'running' then
+  redis.call('SREM', KEYS[4], ARGV[1])
   finish(KEYS[1], ARGV[1])
   return {'STATE', known[1]}
 end
 if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then
+  redis.call('SREM', KEYS[4], ARGV[1])
   redis.call('XACK', KEYS[1], GROUP, ARGV[1])
   return {'GONE'}
 end
 -- A job known before whose hash is gone was removed by hand: it is not begun again.
 if not known[1] and redis.call('ZSCORE', KEYS[3], ARGV[2]) then
+  redis.call('SREM', KEYS[4], ARGV[1])
   finish(KEYS[1], ARGV[1])
   return {'GONE'}
 end

@@ -1,6 +1,11 @@
--- In front of every script. A script is all or nothing, also in an append-only file with a cut
--- tail; its first write is one that is refused when memory is short, so that then nothing happens.
+-- In front of every script. A script is all or nothing. In an append-only file that was cut within
+-- it, it is nothing only once redis-check-aof has taken its beginning off: workers/jobs/tail.py does
+-- so for a Redis of our own, docs/reliability.md tells the others. Its first write is one that is
+-- refused when memory is short, so that then nothing happens.
 local GROUP = 'census'
+-- An entry may hold megabytes, and a script keeps everybody waiting: whatever looks at entries of
+-- the intake one after the other stops after so many bytes, and is asked again for the rest.
+local ENOUGH = 4 * 1024 * 1024
 
 local function now()
   local time = redis.call('TIME')
@@ -11,6 +16,13 @@ end
 local function finish(stream, entry)
   redis.call('XACK', stream, GROUP, entry)
   return redis.call('XDEL', stream, entry)
+end
+
+-- Bytes of an entry or a hash, about.
+local function size_of(fields)
+  local bytes = 0
+  for at = 1, #fields do bytes = bytes + #fields[at] + 40 end
+  return bytes
 end
 
 -- Fields of a hash as numbers, 0 where they are missing.
@@ -33,7 +45,8 @@ local function settle(keys, ttl)
   for _, key in ipairs(keys) do redis.call('EXPIRE', key, ttl) end
 end
 
--- Take shards of a job that nobody has begun out of their stream; returns how many.
+-- Take shards of a job that nobody has begun out of their stream; returns how many. Those behind the
+-- first ten thousand entries stay: they are dropped when they are taken.
 local function drop_waiting(stream, input, job)
   local dropped = 0
   for _, entry in ipairs(redis.call('XRANGE', stream, '-', '+', 'COUNT', 10000)) do

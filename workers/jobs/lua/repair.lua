@@ -1,7 +1,9 @@
 -- What somebody took out of the streams by hand: shards are put back, as their rows are still
--- there; without its entry in the intake a job cannot be split on.
+-- there; without its entry in the intake a job cannot be split on. More shards than can be looked at in one
+-- go are left for another time.
 -- KEYS job results input fence marks shards intake open   ARGV job ttl reason
 -- → shards put back, or -1 where the job failed
+local MOST = 10000
 local job = redis.call('HMGET', KEYS[1], 'state', 'shards')
 if job[1] ~= 'running' then return 0 end
 local answer = 0
@@ -11,17 +13,19 @@ if not job[2] and #redis.call('XRANGE', KEYS[7], ARGV[1], ARGV[1]) == 0 then
   redis.call('SREM', KEYS[8], ARGV[1])
   answer = -1
 end
-local there = {}
-for _, entry in ipairs(redis.call('XRANGE', KEYS[6], '-', '+', 'COUNT', 10000)) do
-  local fields = entry[2]
-  if fields[1] == 'job' and fields[2] == ARGV[1] and fields[3] == 'shard' then
-    there[fields[4]] = true
+if redis.call('XLEN', KEYS[6]) <= MOST then
+  local there = {}
+  for _, entry in ipairs(redis.call('XRANGE', KEYS[6], '-', '+', 'COUNT', MOST)) do
+    local fields = entry[2]
+    if fields[1] == 'job' and fields[2] == ARGV[1] and fields[3] == 'shard' then
+      there[fields[4]] = true
+    end
   end
-end
-for _, shard in ipairs(redis.call('HKEYS', KEYS[3])) do
-  if not there[shard] then
-    redis.call('XADD', KEYS[6], '*', 'job', ARGV[1], 'shard', shard)
-    if answer >= 0 then answer = answer + 1 end
+  for _, shard in ipairs(redis.call('HKEYS', KEYS[3])) do
+    if not there[shard] then
+      redis.call('XADD', KEYS[6], '*', 'job', ARGV[1], 'shard', shard)
+      if answer >= 0 then answer = answer + 1 end
+    end
   end
 end
 settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[2])
