@@ -1,5 +1,5 @@
-"""`python -m server`: settings, logs, serve until SIGTERM or SIGINT. Imports late, on purpose:
-a child of the process pool looks at its parent's main module.
+"""`python -m server`: settings, logs, serve until SIGTERM, SIGINT or SIGHUP. Imports late, on
+purpose: a child of the process pool looks at its parent's main module.
 """
 
 from __future__ import annotations
@@ -21,8 +21,9 @@ async def _serve(settings: ServerSettings) -> None:
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):  # also while the pool starts
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # also while the pool starts
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(number, stop.set)
     async with companions(settings, stop) as beside:
         if not stop.is_set():
             await _listen(beside, stop)

@@ -1,7 +1,7 @@
 """A job's results as a stream: the lines as they were recorded, resumable at a cursor.
 
 Nothing is missed at the end: the state of a job is asked for, then its results; where nothing came
-of them and it had ended before, nothing will.
+of them and it had ended before, nothing will. Nothing else is taken for the end of a job.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ logger = logging.getLogger(__name__)
 START = "0-0"
 #: A job that is followed is looked at so often while nothing comes.
 LOOK_SECONDS = 0.25
-#: Entries read at once: so much of lines, or one.
-BATCH_BYTES = 4 * 1024 * 1024
+#: Entries read at once: so much of them, or one. Each reader holds that, whether it reads or not.
+BATCH_BYTES = 1024 * 1024
 BATCH_ENTRIES = 32
 
 _FOLLOW = {"0": False, "false": False, "1": True, "true": True}
@@ -92,7 +92,6 @@ class _Reading:
         self._rows: int | None = state.released_rows if begun else None
         self._seen: dict[int, int] = {}  # shards given out, 4,096 a number
         self._odd = False  # whether an entry that is not ours was met
-        self._largest = BATCH_BYTES  # lines of an entry; to begin with, one is read
         self._response = web.StreamResponse(headers=HEADERS)
 
     async def write(self) -> web.StreamResponse:
@@ -130,24 +129,29 @@ class _Reading:
         loop = asyncio.get_running_loop()
         told = loop.time()
         while not self._readers.draining:
-            count = max(1, min(BATCH_ENTRIES, BATCH_BYTES // self._largest))
-            shards = await self._ledger.results(self._state.id, self._cursor, count)
+            shards = await self._ledger.results(
+                self._state.id, self._cursor, BATCH_ENTRIES, BATCH_BYTES
+            )
             before, self._state = self._state, await self._ledger.state(self._state.id)
             released = self._state.released
             if released is not None and place(self._cursor) < place(released):
                 return f"released: read on with after={released}"
             for shard in shards:
                 await self._write(shard)
-            done = self._until is not None and place(self._cursor) >= place(self._until)
             if shards or loop.time() - told >= IDLE_SECONDS:
                 summary = self._state.summary
                 await self._response.write(progress_line(summary, cursor=self._cursor))
                 told = loop.time()
-            if done or (not shards and (before.settled or self._until is not None)):
-                return self._ended(before)
+            if not before.settled and self._is_far_enough():  # more may lie behind it by now
+                return "running"
             if not shards:
+                if before.settled or self._until is not None:
+                    return self._ended(before)
                 await self._readers.rest(LOOK_SECONDS)
         return "draining"
+
+    def _is_far_enough(self) -> bool:
+        return self._until is not None and place(self._cursor) >= place(self._until)
 
     async def _write(self, shard: Shard) -> None:
         self._cursor = shard.cursor
@@ -157,7 +161,6 @@ class _Reading:
                 logger.warning("entries of results are not ours and passed over", extra=extra)
             self._odd = True
             return
-        self._largest = max(self._largest if self._seen else 1, len(shard.lines))
         chunk, bit = divmod(shard.shard, 4096)
         if self._seen.get(chunk, 0) >> bit & 1:
             return

@@ -12,11 +12,13 @@ __all__ = ["Readers"]
 
 
 class Readers:
-    """All of them. At most *most* follow a job: they are there for as long as it runs."""
+    """All of them. Each holds results: at most *most* follow a job, for as long as it runs, and so
+    many others read what is there.
+    """
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._following = 0
+        self._counts = {True: 0, False: 0}  # those who follow, and the others
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = asyncio.Event()
 
@@ -30,25 +32,24 @@ class Readers:
 
     @contextmanager
     def entered(self, *, follow: bool) -> Iterator[None]:
-        """Count one. Raises ShuttingDown, or RequestError (503) where too many follow."""
+        """Count one. Raises ShuttingDown, or RequestError (503) where they are too many."""
         if self.draining:
             raise ShuttingDown
-        if follow and self._following >= self._most:
-            raise RequestError(
-                503,
-                "too many clients follow jobs",
-                detail=f"{self._most} do, as many as CENSUS_MAX_STREAMS allows; without follow"
-                " what is there now is given out",
-            )
+        if self._counts[follow] >= self._most:
+            told = f"{self._most} do, as many as CENSUS_MAX_STREAMS allows"
+            if follow:
+                told += "; without follow what is there now is given out"
+            doing = "follow jobs" if follow else "read results"
+            raise RequestError(503, f"too many clients {doing}", detail=told)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - handlers run in one
         self._tasks.add(task)
-        self._following += follow
+        self._counts[follow] += 1
         try:
             yield
         finally:
             self._tasks.discard(task)
-            self._following -= follow
+            self._counts[follow] -= 1
 
     async def rest(self, seconds: float) -> None:
         """Wait, not so long when draining begins."""

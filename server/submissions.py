@@ -21,10 +21,17 @@ from server.problems import RequestError
 from server.requests import MANIFEST_TYPES, read_json, read_query, refuse_unreadable
 from server.uploads import receive_kept
 from workers.asked import InfoRequest
-from workers.jobs.fields import MAX_IMAGES, Job
+from workers.jobs.fields import BadEntry, Job, parse_entry
 from workers.jobs.ledger import Ledger
 from workers.jobs.patience import RedisAway
-from workers.jobs.refusals import JobExpired, JobUnknown, RedisBroken
+from workers.jobs.refusals import (
+    IntakeExhausted,
+    JobExpired,
+    JobUnknown,
+    OtherRequest,
+    RedisBroken,
+)
+from workers.jobs.states import JobState
 from workers.manifest.files import open_below
 from workers.manifest.kept import KeptUpload, remove_upload
 from workers.manifest.kinds import kind_of_name
@@ -55,8 +62,8 @@ async def images_info_async(request: web.Request) -> web.Response:
 def _named(request: web.Request, asked: InfoRequest) -> tuple[Job, str]:
     """The job of a JSON body, and what tells it from others. Raises RequestError."""
     _refuse_ordered(asked)
+    root = Path(request.app[keys.SETTINGS].data_root)
     if asked.filepath is not None:
-        root = Path(request.app[keys.SETTINGS].data_root)
         os.close(open_below(root, asked.filepath))
         refuse_unreadable(kind_of_name(asked.filepath), 422, "filepath")
     job = Job("images_info", asked.options(), asked.filepath, None, asked.images)
@@ -65,19 +72,32 @@ def _named(request: web.Request, asked: InfoRequest) -> tuple[Job, str]:
     except TypeError as exc:
         told = "a row is nested too deep"
         raise RequestError(422, f"images: {told}", fields=[("images", told)]) from exc
-    if len(entry.get("images", b"")) > MAX_IMAGES:
-        raise RequestError(413, "more than a job takes at once: send the rows as a manifest")
+    written = {name.encode(): _bytes(said) for name, said in entry.items()}
+    try:
+        parse_entry(written, root)  # as consumers do, who would put it to the dead letters
+    except BadEntry as exc:
+        if job.images is None:
+            raise RequestError(422, str(exc)) from exc
+        told = "more than a job takes at once: send the rows as a manifest"
+        raise RequestError(413, told, detail=f"{told} ({exc})") from exc
     return job, _fingerprint(entry)
 
 
 async def _submit(ledger: Ledger, job: Job, token: str, fingerprint: str) -> str:
-    return (await ledger.submit(job, token, fingerprint)).job
+    submitted = await ledger.submit(job, token, fingerprint)
+    if not submitted.new:
+        await _found(ledger, submitted.job)
+    return submitted.job
 
 
 async def _submit_upload(
     ledger: Ledger, root: Path, upload: KeptUpload, asked: InfoRequest, token: str
 ) -> str:
-    """Keep the upload and hand the job in. No job is without its file."""
+    """Keep the upload and hand the job in. No job is without its file.
+
+    The file is removed only where the job surely was not taken: else consumers remove what is old
+    and named by no job.
+    """
     bare = Job("images_info", asked.options())
     fingerprint = _fingerprint({**bare.entry(), "kind of upload": f"{upload.kind} {upload.sha256}"})
     # The same request again, after an answer that was lost, has its file under the same name.
@@ -85,24 +105,33 @@ async def _submit_upload(
     name = await upload.keep(stem)
     try:
         submitted = await ledger.submit(replace(bare, upload=name), token, fingerprint)
-    except RedisAway:  # it may have been taken, and only the answer lost; else consumers clean up
-        raise
-    except BaseException:
+    except (OtherRequest, IntakeExhausted):
         remove_upload(root, name)
         raise
     if not submitted.new:
-        with suppress(RedisAway, RedisBroken):  # whoever cleans up finds it
-            if not await _waits_for(ledger, submitted.job, name):
-                remove_upload(root, name)
+        try:
+            before = await _found(ledger, submitted.job)
+        except (RequestError, JobExpired):
+            remove_upload(root, name)
+            raise
+        if before is not None and before.upload != name:  # it was split, from the first of them
+            remove_upload(root, name)
     return submitted.job
 
 
-async def _waits_for(ledger: Ledger, job: str, upload: str) -> bool:
-    """Whether a job handed in before has still to be split, from this very file."""
+async def _found(ledger: Ledger, job: str) -> JobState | None:
+    """A job that was handed in before; None where Redis does not tell.
+
+    Raises RequestError (410) and JobExpired where there is none any more: the client must not be
+    sent to nowhere for as long as its key is known.
+    """
     try:
-        return (await ledger.state(job)).upload == upload
-    except (JobUnknown, JobExpired):
-        return False
+        return await ledger.state(job)
+    except JobUnknown as exc:
+        told = "the job of this key was removed"
+        raise RequestError(410, told, fields=[(HEADER, told)]) from exc
+    except (RedisAway, RedisBroken):
+        return None
 
 
 async def _to_its_end(work: Coroutine[Any, Any, str]) -> str:
@@ -146,9 +175,13 @@ def _fingerprint(entry: Mapping[str, str | bytes]) -> str:
     """The same for the same request."""
     digest = hashlib.sha256()
     for name, value in sorted(entry.items()):
-        said = value.encode() if isinstance(value, str) else value
+        said = _bytes(value)
         digest.update(f"{name} {len(said)} ".encode() + said)
     return digest.hexdigest()
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value
 
 
 def _refuse_ordered(asked: InfoRequest) -> None:

@@ -1,5 +1,5 @@
-"""`python -m workers`: a consumer, until SIGTERM or SIGINT. Imports late, on purpose: a child of
-the process pool looks at its parent's main module.
+"""`python -m workers`: a consumer, until SIGTERM, SIGINT or SIGHUP. Imports late, on purpose: a
+child of the process pool looks at its parent's main module.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ async def _work(
     logger = logging.getLogger("workers")
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):  # also while the pool starts
-        loop.add_signal_handler(number, stop.set)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # also while the pool starts
+        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+            loop.add_signal_handler(number, stop.set)
     if arguments.until_stdin_closes:
         loop.add_reader(sys.stdin.fileno(), _closed, stop)
 

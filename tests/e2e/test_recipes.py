@@ -257,7 +257,7 @@ def written() -> set[str]:
 def test_every_field_of_a_job_is_documented(place: Place) -> None:
     """Those scripts write, those a request brings, and those jobs are seen to have."""
     documented = set(table("The hash of a job"))
-    head = {*Job(keys.KINDS[0], InfoOptions()).head(), "created"}
+    head = {*Job(keys.KINDS[0], InfoOptions(), upload="it").head(), "created"}
     assert written() | head <= documented
 
     jobs = [place.until(place.submit()), place.until(place.submit("filepath", "no.tsv"), "failed")]

@@ -35,8 +35,11 @@ EVERY_SECONDS = 60.0
 IDLE_SECONDS = 3600.0
 #: So many jobs of the index, and of those being split, are looked at in one round.
 ROUND = 500
-#: An upload that no job names is a leftover, once it is so old: one under way is younger.
-ORPHAN_SECONDS = 3600.0
+#: Part of an upload is a leftover once it did not grow for so long.
+PART_SECONDS = 3600.0
+#: A whole one that no job names is, once it is so old. Long, for another Redis may know its job:
+#: docs/deploying.md tells not to have two on one data root, but somebody will.
+ORPHAN_SECONDS = 24 * 3600.0
 
 REMOVED = "its entry was removed from census:jobs before it was split whole"
 
@@ -140,7 +143,7 @@ class Janitor:
                 breakable=True,
             )
             if found:
-                jobs = [keys.job("").encode() + member for member in found]
+                jobs = [keys.job(member.decode(errors="replace")) for member in found]
                 ask = partial(_CLOSED, self._redis, [keys.open_jobs(kind), *jobs], *found)
                 await self._patience(ask)
 
@@ -176,19 +179,22 @@ def _job_of(member: bytes) -> str | None:
 
 
 def _old_uploads(folder: Path) -> set[str]:
-    oldest = time.time() - ORPHAN_SECONDS
     try:
         return {
-            path.name
-            for path in folder.iterdir()
-            if _UPLOAD.match(path.name) and path.lstat().st_mtime < oldest
+            path.name for path in folder.iterdir() if _UPLOAD.match(path.name) and _is_old(path)
         }
     except OSError:
         return set()
 
 
+def _is_old(path: Path) -> bool:
+    """Raises OSError where it is not there."""
+    seconds = PART_SECONDS if path.suffix == ".part" else ORPHAN_SECONDS
+    return path.lstat().st_mtime < time.time() - seconds
+
+
 def _remove_old(path: Path) -> None:
     """Remove a file, unless a new one has its name by now."""
     with suppress(OSError):
-        if path.lstat().st_mtime < time.time() - ORPHAN_SECONDS:
+        if _is_old(path):
             path.unlink()

@@ -38,7 +38,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DELETE, _LOOK, _PAGE = Script("delete"), Script("look"), Script("page")
-_RELEASE, _SUBMIT = Script("release"), Script("submit")
+_RELEASE, _RESULTS, _SUBMIT = Script("release"), Script("results"), Script("submit")
 
 WITHIN_SECONDS = 5.0
 #: A submission is known by its token for so long.
@@ -183,11 +183,11 @@ class Ledger:
             if int(answer[0]) < RELEASED_AT_ONCE:
                 return Released(entries, rows)
 
-    async def results(self, job: str, after: str, count: int) -> list[Shard]:
-        """The next *count* entries of results behind *after*."""
-        said = ("XRANGE", keys.results(job), f"({after}", "+", "COUNT", count)
-        found = await self._ask(lambda: self._redis.execute_command(*said))
-        return [read_shard(entry_id.decode(), fields) for entry_id, fields in found]
+    async def results(self, job: str, after: str, count: int, most_bytes: int) -> list[Shard]:
+        """The next *count* entries of results behind *after*; fewer, but one, over *most_bytes*."""
+        said = (after, count, most_bytes)
+        found = await self._ask(lambda: _RESULTS(self._redis, [keys.results(job)], *said))
+        return [read_shard(entry_id.decode(), _pairs(fields)) for entry_id, fields in found]
 
     async def last_result(self, job: str) -> str | None:
         """The cursor of the last entry of results, None where there is none."""

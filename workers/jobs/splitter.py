@@ -7,7 +7,6 @@ by another, which goes on behind the last row that was fed.
 from __future__ import annotations
 
 import logging
-import socket
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing, suppress
@@ -50,7 +49,7 @@ async def split_job(settings: WorkSettings, feed: Feed, job: Job, held: Held) ->
             await _feed_rows(settings, feed, _inline(job, opened.rows), dict)
             await feed.seal(settings.result_ttl, {})
         else:
-            await _split_file(settings, feed, job, opened)
+            await _split_file(settings, feed, job, opened, held.entry.id)
     except ManifestError as exc:
         if held.lost:  # whoever has it now may be able to read on
             raise NotOurs from exc
@@ -59,8 +58,10 @@ async def split_job(settings: WorkSettings, feed: Feed, job: Job, held: Held) ->
         remove_upload(settings, job.upload)
 
 
-async def _split_file(settings: WorkSettings, feed: Feed, job: Job, opened: Opened) -> None:
-    source = _open(settings, job, opened)
+async def _split_file(
+    settings: WorkSettings, feed: Feed, job: Job, opened: Opened, job_id: str
+) -> None:
+    source = _open(settings, job, opened, job_id)
     try:
         if opened.stamp not in ("", source.stamp):
             raise ManifestError(f"the manifest changed after row {opened.rows} was read")
@@ -84,17 +85,22 @@ async def _split_file(settings: WorkSettings, feed: Feed, job: Job, opened: Open
         source.close()
 
 
-def _open(settings: WorkSettings, job: Job, opened: Opened) -> FileSource:
-    """The manifest. Raises ManifestError with what to do about it."""
+def _open(settings: WorkSettings, job: Job, opened: Opened, job_id: str) -> FileSource:
+    """The manifest. Raises ManifestError with what to do about it.
+
+    Clients of the service read that: which host and folder it was is in the log only.
+    """
     root = Path(settings.data_root)
     try:
         if job.upload is not None:
-            return upload_source(root, job.upload, max_bytes=sys.maxsize)
+            return upload_source(root, job.upload, max_bytes=int(settings.max_body_bytes))
         return FileSource(root, job.filepath or "", max_bytes=sys.maxsize)
     except ManifestNotFound as exc:
         if opened.rows:
             raise ManifestError(f"the manifest is gone after row {opened.rows} was read") from exc
-        where = f"CENSUS_DATA_ROOT={root} of the consumer on {socket.gethostname()}"
+        told = {"job": job_id, "manifest": job.manifest, "data_root": str(root)}
+        logger.warning("a manifest is not there", extra={"action": "no_manifest", **told})
+        where = "the CENSUS_DATA_ROOT of the consumer that took it"
         hint = "consumers that do not see the manifests are started with --no-intake"
         if not root.is_dir():
             raise ManifestError(f"{where} is not there; {hint}") from exc

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from redis.exceptions import NoPermissionError
+from redis.exceptions import NoPermissionError, ResponseError
 
 from workers.jobs.connection import Redis
 from workers.jobs.patience import Patience
@@ -19,7 +19,10 @@ async def warn_of_loss(redis: Redis) -> None:
     told = await Patience(redis)(lambda: _said(redis))
     if told is None:
         extra = {"action": "redis_unknown"}
-        logger.warning("Redis does not tell this user whether it keeps jobs (INFO)", extra=extra)
+        logger.warning(
+            "Redis does not tell whether it keeps jobs: INFO is forbidden or has another name",
+            extra=extra,
+        )
         return
     policy, kept = told.get("maxmemory_policy", "noeviction"), told.get("aof_enabled") != "0"
     if policy != "noeviction":
@@ -39,13 +42,15 @@ async def warn_of_loss(redis: Redis) -> None:
 
 
 async def _said(redis: Redis) -> dict[str, str] | None:
-    """What INFO says of memory and persistence; None where it may not be asked."""
+    """What INFO says of memory and persistence; None where it may not, or cannot, be asked."""
     told: dict[str, str] = {}
     for section in ("memory", "persistence"):
         try:
             found = await redis.execute_command("INFO", section)
-        except NoPermissionError:
-            return None
+        except ResponseError as exc:
+            if isinstance(exc, NoPermissionError) or "unknown command" in str(exc).lower():
+                return None
+            raise
         nodes = found.values() if all(isinstance(one, dict) for one in found.values()) else [found]
         for node in nodes:  # of a cluster; what is wrong with one is wrong
             for name, value in node.items():

@@ -63,7 +63,10 @@ def upload_source(root: Path, name: str, *, max_bytes: int) -> FileSource:
     if _KEPT.fullmatch(name) is None:
         raise missing
     base = os.path.abspath(root)  # noqa: PTH100 - as in `open_below`
-    return FileSource.opened(_walk(base, [UPLOADS, name], missing), "upload", max_bytes=max_bytes)
+    source = FileSource.opened(_walk(base, [UPLOADS, name], missing), "upload", max_bytes=max_bytes)
+    # The name is of what is in it: the same upload sent again is another file, and the same.
+    source.stamp = f"{name}:{source.size}"
+    return source
 
 
 def _walk(base: str, parts: list[str], missing: ManifestNotFound) -> int:
@@ -93,7 +96,9 @@ class FileSource:
     """A file's blocks, read in a thread so that a slow disk never stops the event loop."""
 
     size: int  #: bytes as stored, when it was opened
-    stamp: str  #: time of the last change in ns and size, when it was opened: another, another file
+    #: When it was opened, time of the last change in ns (of an upload, its name) and size: another
+    #: is another file.
+    stamp: str
     #: Whether offsets of rows are offsets in the file as stored; None until it was read.
     plain: bool | None
 

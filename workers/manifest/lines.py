@@ -34,6 +34,10 @@ class LineCutter:
 
     def feed(self, block: bytes) -> list[Line]:
         """The lines that *block* completes, empty ones left out."""
+        if not self._rest and not self._skipping and not block.strip(b"\n"):
+            self._offset += len(block)  # nothing but line breaks, of which there may be gigabytes
+            self._first = self._first and not block
+            return []
         pieces = (self._rest + block).split(b"\n")
         self._rest = pieces.pop()
         lines = []

@@ -60,6 +60,7 @@ def initialize(position: Any, tracebacks: Connection, memory_bytes: int, quiet: 
     """Make this process a child of the pool. Raises when a limit cannot be set."""
     global _self
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     faulthandler.enable(file=tracebacks.fileno(), all_threads=False)
     threading.Thread(target=_die_with_parent, name="orphan-guard", daemon=True).start()

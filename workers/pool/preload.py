@@ -11,8 +11,10 @@ import signal
 
 __all__: list[str] = []
 
-# Ctrl-C is the parent's to answer; children inherit this from their first instruction on.
+# Ctrl-C and a closed terminal are the parent's to answer; children inherit this from their first
+# instruction on.
 signal.signal(signal.SIGINT, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 # One child per core already: more threads only fight, and their arenas and stacks count against
 # the memory limit. Both are read when the library loads, so this stands before the imports.

@@ -85,15 +85,23 @@ class Queue:
         return await self.run("open", named, job, keys.member(job), deliveries, *head)
 
     async def feed(
-        self, job: str, shard: int, *, rows: int = 10, first: int | None = None, most: int = PLENTY
+        self,
+        job: str,
+        shard: int,
+        *,
+        rows: int = 10,
+        first: int | None = None,
+        most: int = PLENTY,
+        text: str | None = None,
     ) -> Any:
-        """Add the shard *shard* of *rows* rows, behind as many of that size."""
+        """Add the shard *shard* of *rows* rows, behind as many of that size; empty, ask for room."""
+        text = f"rows of {shard}" if text is None else text
         first = shard * rows if first is None else first
         named = [
             *(keys.job(job), keys.input_of(job), SHARDS),
             *(keys.open_jobs(KIND), keys.CAPACITY + KIND),
         ]
-        said = (job, shard, first, f"rows of {shard}", first + rows, 7 * (first + rows), most)
+        said = (job, shard, first, text, first + rows, 7 * (first + rows), most)
         return await self.run("feed", named, *said, "stamp", "s")
 
     async def seal(self, job: str, fed: int) -> Any:

@@ -46,8 +46,8 @@ async def test_of_what_is_claimed_a_suspect_is_taken_and_no_other(
         assert isinstance(engine, Engine)
         async with consuming(engine, kinds=()):  # splits, and runs nothing
             await queue.room(20)
-            job = await queue.added(**entry_of(written(pictures(8))))
-            await wait_for(lambda: _fed(queue, job, 4))
+            job = await queue.added(**entry_of(written(pictures(10))))
+            await wait_for(lambda: _fed(queue, job, 5))
         entries = await queue.read(consumer="dead", count=4)
         await give_up(queue)
         await _deliveries(queue, entries[1], QUARANTINE_DELIVERIES - 1)
@@ -63,8 +63,8 @@ async def test_of_what_is_claimed_a_suspect_is_taken_and_no_other(
             await until_over(queue, job)
     suspects = [beside for deliveries, beside in together if deliveries >= QUARANTINE_DELIVERIES]
     assert suspects == [1]
-    assert sorted(deliveries for deliveries, _ in together) == [2, 2, 2, QUARANTINE_DELIVERIES]
-    assert len(await lines_of(queue, job)) == 8
+    assert sorted(deliveries for deliveries, _ in together) == [1, 2, 2, 2, QUARANTINE_DELIVERIES]
+    assert len(await lines_of(queue, job)) == 10
 
 
 async def _fed(queue: Queue, job: str, shards: int) -> bool:

@@ -282,7 +282,7 @@ async def test_a_shard_nobody_finishes_is_answered(
     async with consuming(engine, kinds=()):
         await wait_for(lambda: fed(queue, job, 1))
     [entry] = await queue.read(consumer="dead")
-    await give_up(queue, 30)
+    await give_up(queue, runner.MOST_DELIVERIES)
     async with consuming(engine):
         told = await until_over(queue, job)
     assert (told["ok"], told["error:worker_died"]) == ("0", "4")
@@ -293,15 +293,15 @@ async def test_a_shard_nobody_finishes_is_answered(
     assert job in dead["raw"]
 
 
-async def test_nine_deaths_are_not_enough(
+async def test_one_attempt_less_is_not_enough(
     queue: Queue, engine: Engine, pictures: Pictures, written: Written
 ) -> None:
-    """The tenth consumer looks at the rows still."""
+    """The last consumer looks at the rows still."""
     job = await queue.added(**entry_of(written(pictures(3))))
     async with consuming(engine, kinds=()):
         await wait_for(lambda: fed(queue, job, 1))
     await queue.read(consumer="dead")
-    await give_up(queue, 9)
+    await give_up(queue, runner.MOST_DELIVERIES - 1)
     async with consuming(engine):
         assert (await until_over(queue, job))["ok"] == "3"
     assert await queue.dead() == []

@@ -14,6 +14,10 @@ from workers.jobs import keys
 from workers.jobs.streams import LIVING_SECONDS
 
 
+#: Two of them are more than a script looks at.
+LARGE = 3 * 1024 * 1024
+
+
 async def idle_of(queue: Queue, entry: str) -> int:
     """Milliseconds since an entry's lease was renewed."""
     said = ("XPENDING", SHARDS, keys.GROUP, entry, entry, 1)
@@ -34,6 +38,25 @@ async def test_an_entry_is_taken_over_with_its_count_of_deliveries(queue: Queue)
         ]
     assert await queue.pending() == [(first, "c", 4), (second, "c", 4)]
     assert len(await queue.claim("d", count=1)) == 1
+
+
+async def test_large_entries_are_taken_over_a_few_at_a_time(queue: Queue) -> None:
+    """Redis does nothing else meanwhile; the others stay as they are, for the next call."""
+    jobs = [await queue.added(kind=KIND, images="x" * LARGE) for _ in range(4)]
+    for _ in jobs:
+        await queue.read(keys.INTAKE)
+    huge = await queue.added(kind=KIND, images="x" * 3 * LARGE)
+    await queue.read(keys.INTAKE)
+    claimed = [await queue.run("claim", [keys.INTAKE], "b", 0, 2) for _ in range(1)]
+    assert [[entry for entry, _, _ in some] for some in claimed] == [jobs[:2]]
+    await queue.run("finish", [keys.INTAKE], jobs[0])
+    claimed = [await queue.run("claim", [keys.INTAKE], "c", 0, 256)]
+    assert [[entry for entry, _, _ in some] for some in claimed] == [jobs[1:3]]
+    assert [deliveries for _, _, deliveries in await queue.pending(keys.INTAKE)] == [3, 2, 1, 1]
+    for entry in jobs[1:]:
+        await queue.run("finish", [keys.INTAKE], entry)
+    [[entry, deliveries, fields]] = await queue.run("claim", [keys.INTAKE], "c", 0, 256)
+    assert (entry, deliveries, len(fields[-1])) == (huge, 2, 3 * LARGE)
 
 
 async def test_entries_that_are_gone_are_let_go_of(queue: Queue) -> None:
@@ -87,6 +110,8 @@ async def test_handed_back_keeps_earlier_deaths(queue: Queue) -> None:
     await queue.claim("b")
     await queue.claim("c")
     await queue.run("handback", [SHARDS], "c", entry)
+    await queue.run("handback", [SHARDS], "c", entry)  # its answer was lost
+    assert await queue.pending() == [(entry, "c", 2)]
     assert [deliveries for _, deliveries, _ in await queue.claim("d")] == [3]
 
 
@@ -126,12 +151,38 @@ async def test_capacities_of_those_who_live_add_up(queue: Queue) -> None:
     assert await alive(queue, "b", kinds=[KIND, "other"], capacity=3) == [7, 3]
     assert await queue.do("GET", keys.CAPACITY + KIND) == "7"
     assert 0 < await queue.do("TTL", keys.CAPACITY + KIND) <= 60
+    assert await alive(queue, "b", kinds=[KIND, "other"], capacity=5) == [9, 5]
+    assert await alive(queue, "b", kinds=[KIND, "other"], capacity=3) == [7, 3]
     told = json.loads(await queue.do("HGET", keys.CONSUMERS, "b"))
     assert told.pop("seen") == pytest.approx(time.time() * 1000, abs=60_000)
     assert told == {"kinds": [KIND, "other"], "capacity": 3}
     assert await alive(queue, "a") == [3, 3]
     assert await alive(queue, "a") == [3, 3]
     assert await queue.do("HKEYS", keys.CONSUMERS) == ["b"]
+
+
+async def age(queue: Queue) -> None:
+    """As if the sums of capacities were more than a second old."""
+    await queue.do("PEXPIRE", keys.CAPACITY + KIND, 58_900)
+
+
+async def test_consumers_are_added_up_once_a_second(queue: Queue) -> None:
+    """Not by each of a thousand, each second; whoever died drops out then."""
+    dead = json.dumps({"seen": now_ms() - (LIVING_SECONDS + 1) * 1000, "kinds": [KIND]})
+    dying = {"seen": now_ms(), "kinds": [KIND], "capacity": 50}
+    assert await alive(queue, "a", kinds=[KIND], capacity=4) == [4, 0]
+    await queue.do("HSET", keys.CONSUMERS, "dead", dead, "dying", json.dumps(dying))
+    assert await alive(queue, "a", kinds=[KIND], capacity=4) == [4, 0]
+    assert await queue.do("HLEN", keys.CONSUMERS) == 3
+    await age(queue)
+    assert await alive(queue, "a", kinds=[KIND], capacity=4) == [54, 0]
+    assert await queue.do("HKEYS", keys.CONSUMERS) == ["a", "dying"]
+    assert await queue.do("PTTL", keys.CAPACITY + KIND) > 59_000
+    await queue.do("HSET", keys.CONSUMERS, "dying", json.dumps({**dying, "seen": 1}))
+    await age(queue)
+    assert await alive(queue, "b", kinds=[KIND], capacity=2) == [6, 0]
+    await queue.do("SET", keys.CAPACITY + KIND, "x")
+    assert await alive(queue, "b", kinds=[KIND], capacity=2) == [6, 0]
 
 
 def now_ms() -> int:
@@ -176,6 +227,7 @@ async def test_the_dead_and_garbage_do_not_count(queue: Queue) -> None:
     await queue.do("HSET", keys.CONSUMERS, b"\xff\x00", b"\xff\x00")
     assert await alive(queue, "a", kinds=[KIND], capacity=4) == [4, 0]
     assert await queue.do("HKEYS", keys.CONSUMERS) == ["a"]
+    await age(queue)
     for number, text in enumerate(FRESH_GARBAGE):
         await queue.do("HSET", keys.CONSUMERS, f"odd-{number}", f'{{"seen":{now_ms()},{text}}}')
     assert await alive(queue, "a", kinds=[KIND], capacity=4) == [4, 0]

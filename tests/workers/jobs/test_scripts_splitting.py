@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import pytest
+
+from tests.asserts import wait_until
 from tests.workers.jobs.queues import KIND, SHARDS, TTL, Queue
 from workers.jobs import keys
+from workers.jobs.feeding import Feed
+from workers.jobs.fields import Job
+from workers.jobs.patience import Patience
+from workers.jobs.room import Room
+from workers.manifest.rows import Row
+from workers.options import InfoOptions
 
 
 async def test_a_token_hands_in_one_job(queue: Queue) -> None:
@@ -174,6 +184,81 @@ async def test_a_job_pauses_at_its_results_and_goes_on_when_they_are_released(qu
     assert await queue.feed(job, 2, most=100) == ["OK"]
     assert "paused" not in await queue.job(job)
     assert await queue.do("SCARD", keys.open_jobs(KIND)) == 1
+
+
+async def test_a_paused_job_that_is_opened_again_leaves_its_share_again(queue: Queue) -> None:
+    """Its splitter was stopped, another has it: it waits for results to be released as before."""
+    job = await queue.begun(1)
+    [entry] = await queue.read()
+    await queue.commit(entry, job, 0)
+    assert await queue.feed(job, 1, most=1) == ["PAUSED"]
+    assert (await queue.open(job, 2))[0] == "OK"
+    assert await queue.feed(job, 1, most=1) == ["PAUSED"]
+    assert await queue.do("SCARD", keys.open_jobs(KIND)) == 0
+
+
+@pytest.mark.parametrize("found_by", ["feed", "open"])
+async def test_a_job_removed_by_hand_leaves_its_share(queue: Queue, found_by: str) -> None:
+    """Else all others had less room, for ever."""
+    removed, trimmed, ended = [await queue.begun() for _ in range(3)]
+    await queue.do("DEL", keys.job(removed))
+    if found_by == "feed":
+        await queue.do("HSET", keys.job(ended), "shards", 0)
+        await queue.do("HSET", keys.job(trimmed), "state", "failed")
+        for job in (removed, trimmed, ended):
+            assert (await queue.feed(job, 0))[0] == "STATE"
+    else:
+        await queue.do("HSET", keys.job(ended), "state", "done")
+        await queue.do("XDEL", keys.INTAKE, trimmed)
+        answers = [(await queue.open(job, 2))[0] for job in (removed, trimmed, ended)]
+        assert answers == ["GONE", "GONE", "STATE"]
+    assert await queue.do("SCARD", keys.open_jobs(KIND)) == 0
+
+
+async def test_room_is_asked_for_without_rows(queue: Queue) -> None:
+    """Nothing changes by it; whoever sends them may find it taken."""
+    job, other = await queue.begun(1), await queue.begun()
+    await queue.do("DEL", keys.CAPACITY + KIND)
+    before = queue.dump()
+    assert await queue.feed(other, 0, text="") == ["ROOM"]
+    assert await queue.feed(job, 0, text="") == ["SEEN", "1", "10"]
+    assert queue.dump() == before
+    assert await queue.feed(other, 0) == ["OK"]
+    assert await queue.feed(job, 1, text="") == ["FULL"]
+    assert await queue.feed(job, 1) == ["FULL"]
+
+
+async def test_rows_are_sent_when_there_is_room_for_them(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not each time it is looked for."""
+    monkeypatch.setattr("workers.jobs.room.LOOK_SECONDS", 0.01)
+    job = await queue.begun(1)
+    await queue.do("DEL", keys.CAPACITY + KIND)
+    feed = Feed(queue.redis, Patience(queue.redis), Room(), job, KIND)
+    await feed.open(Job(KIND, InfoOptions(), filepath="a.tsv"), 1)
+    asked: list[bool] = []
+    execute = queue.redis.execute_command
+
+    async def listen(*said: Any, **options: Any) -> Any:
+        asked.append(any(isinstance(one, bytes) and b"http://h/" in one for one in said))
+        return await execute(*said, **options)
+
+    monkeypatch.setattr(queue.redis, "execute_command", listen)
+
+    async def give(*indexes: int) -> None:
+        rows = [Row(index, str(index), f"http://h/{index}", index) for index in indexes]
+        await feed.feed(rows, most_bytes=1000, about={})
+
+    await give(10, 11)
+    waiting = asyncio.create_task(give(12))
+    await wait_until(lambda: len(asked) > 10)
+    assert (asked.count(True), asked[1]) == (1, True)
+    await queue.do("SET", keys.CAPACITY + KIND, 2)
+    await waiting
+    assert asked.count(True) == 2
+    assert (await queue.job(job))["rows_fed"] == "13"
+    assert "http://h/12" in await queue.do("HGET", keys.input_of(job), 2)
 
 
 async def test_nothing_is_fed_to_a_job_that_ended(queue: Queue) -> None:
