@@ -16,6 +16,9 @@ from tests.picture_hosts import PictureHost
 
 Start = Callable[..., ServerProcess]
 
+#: SIGHUP: the terminal was closed.
+_ENDING = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+
 
 @pytest.fixture
 def host(picture_host: PictureHost) -> PictureHost:
@@ -24,7 +27,7 @@ def host(picture_host: PictureHost) -> PictureHost:
     return picture_host
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["term", "int"])
+@pytest.mark.parametrize("number", _ENDING, ids=["term", "int", "hup"])
 async def test_open_streams_end_with_a_summary(
     start: Start, host: PictureHost, number: int
 ) -> None:

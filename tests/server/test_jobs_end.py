@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -189,21 +190,27 @@ async def test_a_redis_that_hangs_is_one_that_is_away(
             {"appendonly": "no", "maxmemory_policy": "allkeys-lru", "maxmemory": "100mb"},
             {"redis_forgets", "redis_evicts"},
         ),
-        ({"appendonly": "yes", "rename_command": "INFO"}, {"redis_unknown"}),
+        ({"appendonly": "yes", "forbidden": "INFO"}, {"redis_unknown"}),
+        ({"appendonly": "yes", "renamed": "INFO"}, {"redis_unknown"}),
     ],
 )
 async def test_a_redis_that_loses_jobs_is_warned_of(
     serve: Serve,
     redis_server: Callable[..., RedisServer],
     caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
     options: dict[str, str],
     actions: set[str],
 ) -> None:
-    """Once, at start, by what INFO says; where that is forbidden, that it is not known."""
-    forbidden = options.pop("rename_command", None)
+    """Once, at start, by what INFO says; where nobody may ask that, that it is not known."""
+    options = dict(options)
+    forbidden, renamed = options.pop("forbidden", None), options.pop("renamed", None)
+    if renamed is not None:
+        (tmp_path / "renamed.conf").write_text(f'rename-command {renamed} ""\n')
+        options["include"] = str(tmp_path / "renamed.conf")
     server = redis_server(**options)
     if forbidden is not None:
-        server.call("ACL", "SETUSER", "default", "-info")
+        server.call("ACL", "SETUSER", "default", f"-{forbidden}")
 
     with caplog.at_level("DEBUG", logger="workers.jobs.upkeep"):
         await serve(redis_url=server.url)

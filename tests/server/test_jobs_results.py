@@ -12,7 +12,7 @@ import pytest
 from server import job_results, keys
 from tests.asserts import wait_until
 from tests.redis_servers import RedisServer
-from tests.server.recording import JOBS, Queue, record
+from tests.server.recording import JOBS, Queue, Recording, record
 from tests.server.serving import Answer, Served, Talk
 from workers.jobs import keys as names
 from workers.jobs import ledger
@@ -40,6 +40,18 @@ def images(answer: Answer) -> bytes:
     """The record lines, as they came."""
     lines = answer.body.splitlines(keepends=True)
     return b"".join(line for line in lines if line.startswith(b'{"type":"image"'))
+
+
+async def large(recording: Recording, shards: int, *, size: int = 100_000) -> None:
+    """Record so many shards more, of a row with so much in it."""
+    if not recording.fed:
+        await recording.open()
+    line = record(0)[:-2] + b',"extra":"' + b"x" * size + b'"}\n'
+    named = [*names.of_job(recording.job), names.shards("images_info")]
+    for number in range(recording.fed, recording.fed + shards):
+        await recording.feed()
+        said = ("0-1", number, 1, line, 100, 1, 0)
+        await ledger.Script("commit")(recording.redis, named, *said)
 
 
 async def follow(talk: Talk, job: str, after: str = "0-0") -> None:
@@ -131,6 +143,39 @@ async def test_what_is_there_now_is_given_out_while_a_job_runs(queue: Queue) -> 
     await recording.seal()
     indices, summary = told(await queue.get(f"/{recording.job}/results", after=summary["cursor"]))
     assert (indices, summary["complete"], summary["rows"]) == ([2], True, 3)
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_what_comes_while_one_reads_is_given_out_or_told_of(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    """Batches of them, behind the place up to which it was to be read: never `complete` then."""
+    monkeypatch.setattr(job_results, "BATCH_ENTRIES", 2)
+    recording = await queue.recording()
+    await recording.open()
+    for number in range(8):
+        await recording.feed()
+        if number < 3:
+            await recording.commit(number, True)
+    real = Ledger.last_result
+
+    async def then_more(self: Ledger, job: str) -> Any:
+        found = await real(self, job)
+        for number in range(3, 8):
+            await recording.commit(number, True)
+        if ends:
+            await recording.seal()
+        return found
+
+    monkeypatch.setattr(Ledger, "last_result", then_more)
+
+    indices, summary = told(await queue.get(f"/{recording.job}/results"))
+
+    if ends:
+        assert (indices, summary["complete"]) == (list(range(8)), True)
+    else:
+        assert (summary["complete"], summary["reason"]) == (False, "running")
+        assert (await recording.results()).index(summary["cursor"]) == len(indices) - 1 == 3
 
 
 async def test_a_job_is_followed_to_its_end(queue: Queue) -> None:
@@ -396,8 +441,8 @@ async def test_redis_that_goes_away_ends_followers_where_they_are(
     assert (rest[0], rest[1]["rows"]) == ([], 1)
 
 
-async def test_followers_are_bounded_and_others_are_not(serve: Serve, queue: Queue) -> None:
-    """As many as MAX_STREAMS, in places of their own; reading what is there needs none."""
+async def test_followers_are_bounded_apart_from_others(serve: Serve, queue: Queue) -> None:
+    """As many as MAX_STREAMS, in places of their own; reading what is there needs none of these."""
     common = queue.served.settings
     served = await serve(
         redis_url=common.redis_url, redis_cluster=common.redis_cluster, max_streams=1
@@ -415,6 +460,59 @@ async def test_followers_are_bounded_and_others_are_not(serve: Serve, queue: Que
         await wait_until(lambda: not served.app[keys.READERS])
     await recording.done((True,))
     assert told(await small.get(f"/{recording.job}/results", follow="1"))[0] == [0]
+
+
+async def test_readers_are_bounded_too(serve: Serve, queue: Queue) -> None:
+    """Each holds results, also one that does not read its answer."""
+    common = queue.served.settings
+    served = await serve(
+        redis_url=common.redis_url, redis_cluster=common.redis_cluster, max_streams=1
+    )
+    small = Queue(served, queue.redis)
+    recording = await small.recording()
+    await large(recording, 100)
+    path = f"{JOBS}/{recording.job}/results"
+    async with served.talk(narrow=True) as talk:
+        talk.writer.write(f"GET {path} HTTP/1.0\r\n\r\n".encode())
+        await served.stuck()
+
+        answer = await small.get(f"/{recording.job}/results")
+        assert "CENSUS_MAX_STREAMS" in answer.problem(503)["detail"]
+        assert "Retry-After" in answer.headers
+        other = await small.recording()
+        await other.done((True,))
+        assert told(await small.get(f"/{other.job}/results", follow="1"))[0] == [0]
+        talk.vanish()
+        await wait_until(lambda: not served.app[keys.READERS])
+    assert len(told(await small.get(f"/{recording.job}/results"))[0]) == 100
+
+
+async def test_large_entries_are_read_few_at_once(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However small those before them were; one that is larger than that is read alone."""
+    monkeypatch.setattr(job_results, "BATCH_BYTES", 256 * 1024)
+    recording = await queue.recording()
+    await large(recording, 3, size=100)
+    await large(recording, 20)
+    await large(recording, 2, size=300_000)
+    await recording.seal()
+    sizes = []
+    real = Ledger.results
+
+    async def weighed(self: Ledger, *said: Any) -> Any:
+        found = await real(self, *said)
+        sizes.append([len(shard.lines) for shard in found])
+        return found
+
+    monkeypatch.setattr(Ledger, "results", weighed)
+
+    indices, summary = told(await queue.get(f"/{recording.job}/results"))
+
+    assert (len(indices), summary["complete"]) == (25, True)
+    assert len(sizes[0]) == 5
+    for one in sizes:
+        assert sum(one) <= 256 * 1024 or len(one) == 1
 
 
 async def test_a_server_that_stops_ends_its_followers(serve: Serve, queue: Queue) -> None:
@@ -438,13 +536,7 @@ async def test_a_client_that_does_not_read_holds_up_nobody(
     """Not even memory: no further results are read for it, and all of them come when it reads."""
     monkeypatch.setattr(job_results, "BATCH_BYTES", 256 * 1024)
     recording = await queue.recording()
-    await recording.open()
-    line = record(0)[:-2] + b',"extra":"' + b"x" * 100_000 + b'"}\n'
-    named = [*names.of_job(recording.job), names.shards("images_info")]
-    for number in range(100):
-        await recording.feed()
-        said = ("0-1", number, 1, line, 100, 1, 0)
-        await ledger.Script("commit")(queue.redis, named, *said)
+    await large(recording, 100)
     await recording.seal()
     reads = 0
     real = Ledger.results

@@ -114,7 +114,7 @@ async def test_rows_that_grow_when_they_are_written_are_refused(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A consumer would put them to the dead letters, and the job would be gone."""
-    monkeypatch.setattr("server.submissions.MAX_IMAGES", 100)
+    monkeypatch.setattr("workers.jobs.fields.MAX_IMAGES", 100)
 
     answer = await queue.served.ask(
         ASYNC,
@@ -125,6 +125,18 @@ async def test_rows_that_grow_when_they_are_written_are_refused(
     answer.problem(413)
     assert await queue.entries() == []
     assert requests.MAX_JSON_BYTES == 16 * 1024**2  # what the constant is there for
+
+
+async def test_what_consumers_would_bury_is_refused(queue: Queue) -> None:
+    """Brackets that were escaped are not when they are written again; told before it is a job."""
+    answer = await queue.served.ask(
+        ASYNC,
+        data='{"images": ["http://h/%s"]}' % ("\\u007b" * 300_001),
+        headers={"Content-Type": "application/json"},
+    )
+
+    answer.problem(413)
+    assert await queue.entries() == []
 
 
 @pytest.mark.parametrize("key", ["k", 'a key, with "signs" and spaces', "x" * 255])
@@ -144,6 +156,32 @@ async def test_the_same_request_again_is_the_same_job(queue: Queue, key: str) ->
     assert len(await queue.entries()) == 1
     token = keys.once(hashlib.sha256(key.encode()).hexdigest())
     assert 0 < await queue.redis.execute_command("TTL", token) <= 24 * 3600
+
+
+@pytest.mark.parametrize("uploaded", [True, False])
+async def test_the_key_of_a_job_that_is_gone_leads_nowhere(queue: Queue, uploaded: bool) -> None:
+    """That is said, instead of where it would be found; nothing is handed in or kept."""
+
+    async def ask() -> Any:
+        if uploaded:
+            return await queue.upload(b"foo\n", **{"Idempotency-Key": "k"})
+        headers = {"Idempotency-Key": "k"}
+        return await queue.served.ask(ASYNC, json={"images": ["foo"]}, headers=headers)
+
+    job = (await ask()).json()["job"]
+    recording = Recording(queue.redis, job, queue.root)
+    await recording.done((True,))
+    assert (await ask()).json()["job"] == job
+    await queue.redis.execute_command("DEL", keys.job(job))
+
+    expired = (await ask()).problem(410)
+    await queue.delete(job)
+    removed = (await ask()).problem(410)
+
+    assert "CENSUS_RESULT_TTL" in expired["detail"]
+    assert removed["errors"][0]["field"] == "Idempotency-Key"
+    assert await queue.entries() == []
+    assert queue.uploads() == [path for path in queue.uploads() if not uploaded]
 
 
 async def test_without_a_key_each_request_is_a_job(queue: Queue) -> None:

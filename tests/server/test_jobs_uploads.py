@@ -15,6 +15,7 @@ from tests.asserts import wait_until
 from tests.redis_servers import RedisServer
 from tests.server.recording import ASYNC, Queue, Recording
 from tests.server.serving import TSV, Served
+from workers.jobs import keys as names
 from workers.jobs import ledger
 from workers.jobs.ledger import Ledger
 from workers.manifest.files import upload_source
@@ -212,6 +213,38 @@ async def test_a_client_that_leaves_while_its_job_is_handed_in_has_one(
     (path,) = queue.uploads()
     assert await waiting(queue) == [path.name]
     assert path.read_bytes() == ROWS
+
+
+async def test_a_server_that_stops_removes_no_upload_that_a_job_may_name(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis took the job, and its answer came too late to be waited for."""
+    real = Ledger.submit
+
+    async def cut(self: Ledger, *said: Any) -> Any:
+        await real(self, *said)
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(Ledger, "submit", cut)
+    async with queue.served.talk() as talk:
+        await talk.ask(ASYNC, body=ROWS, Content_Type="text/csv")
+        await talk.rest()
+
+    (path,) = queue.uploads()
+    assert await waiting(queue) == [path.name]
+
+
+async def test_an_upload_that_surely_has_no_job_is_removed(queue: Queue) -> None:
+    """Redis said so."""
+    greatest = "18446744073709551615-18446744073709551615"
+    await queue.redis.execute_command("XADD", names.INTAKE, greatest, "foo", "bar")
+
+    (await queue.upload(ROWS)).problem(503)
+
+    assert queue.uploads() == []
 
 
 async def test_where_redis_is_away_no_upload_is_lost_that_a_job_may_name(

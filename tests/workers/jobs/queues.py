@@ -94,7 +94,7 @@ class Queue:
         most: int = PLENTY,
         text: str | None = None,
     ) -> Any:
-        """Add the shard *shard* of *rows* rows, behind as many of that size; empty, ask for room."""
+        """Add the shard *shard* of *rows* rows, behind as many of that size; with no text, ask."""
         text = f"rows of {shard}" if text is None else text
         first = shard * rows if first is None else first
         named = [

@@ -56,8 +56,9 @@ async def test_of_what_is_claimed_a_suspect_is_taken_and_no_other(
             run = consumer._runner.run
 
             async def noted(held: Held) -> bool:
+                done = await run(held)
                 together.append((held.entry.deliveries, consumer._leases.count(SHARDS)))
-                return await run(held)
+                return done
 
             consumer._runner.run = noted  # type: ignore[method-assign]
             await until_over(queue, job)

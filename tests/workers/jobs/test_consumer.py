@@ -144,21 +144,25 @@ async def test_an_empty_manifest_is_done(
     assert (await queue.there(job))["job"] > 0
 
 
-async def test_a_manifest_that_is_not_there(queue: Queue, engine: Engine) -> None:
+async def test_a_manifest_that_is_not_there(
+    queue: Queue, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
     """The job failed and says why, and what to do; so does one whose root is not there."""
     root = Path(engine.settings.data_root)
     async with consuming(engine):
         for fields in (entry_of("no.tsv"), {"kind": KIND, "upload": f"{'0f' * 16}.tsv"}):
             job = await queue.added(**fields)
             told = await until_over(queue, job, "failed")
-            assert f"CENSUS_DATA_ROOT={root}" in told["reason"]
+            assert "the CENSUS_DATA_ROOT of the consumer that took it" in told["reason"]
             assert "--no-intake" in told["reason"]
             assert "uploaded manifest" in told["reason"] or "'no.tsv'" in told["reason"]
             assert (await queue.there(job))["job"] > 0
         root.rmdir()  # noqa: ASYNC240 - an empty folder
         told = await until_over(queue, await queue.added(**entry_of("a.tsv")), "failed")
-        assert f"CENSUS_DATA_ROOT={root}" in told["reason"]
-        assert "is not there" in told["reason"]
+        assert "the CENSUS_DATA_ROOT of the consumer that took it is not there" in told["reason"]
+        assert str(root) not in told["reason"]  # clients read that; the operator has the log
+    noted = [one for one in caplog.records if getattr(one, "action", "") == "no_manifest"]
+    assert [getattr(one, "data_root", "") for one in noted] == [str(root)] * 3
     assert await queue.dead() == []
     assert await queue.length(keys.INTAKE) == 0
 
@@ -176,6 +180,20 @@ async def test_what_comes_before_the_damage_is_recorded(
     records = await records_of(queue, job)
     assert 0 < len(records) == int(told["rows"]) == int(told["rows_fed"]) < 9_000
     assert [record["index"] for record in records] == list(range(len(records)))
+
+
+async def test_an_upload_that_inflates_without_end_fails_its_job(
+    queue: Queue, engine_of: EngineOf, written: Written
+) -> None:
+    """Beyond what a body may have; a file that an operator put there may be of any size."""
+    packed = gzip.compress(b"foo\n" * 10 + b"\n" * 1_000_000)
+    upload = f"{'0f' * 16}.tsv"
+    written(packed, f".uploads/{upload}")
+    async with engine_of(max_body_bytes=500_000) as engine, consuming(engine):
+        told = await until_over(queue, await queue.added(kind=KIND, upload=upload), "failed")
+        assert told["reason"] == "the manifest is larger than 500000 bytes"
+        assert told["rows"] == "10"
+        await until_over(queue, await queue.added(**entry_of(written(packed))))
 
 
 INTAKE_GARBAGE: list[tuple[Any, ...]] = [

@@ -153,6 +153,25 @@ async def test_a_manifest_that_changed_meanwhile_fails_the_job(
     assert [record["index"] for record in await records_of(queue, job)] == list(range(8))
 
 
+async def test_an_upload_that_was_sent_again_meanwhile_is_the_same(
+    queue: Queue, engine: Engine, pictures: Pictures, written: Written
+) -> None:
+    """Its name is of what is in it: another file, another time, the same manifest."""
+    name = f"{'0f' * 16}.tsv"
+    written(pictures(12), f".uploads/{name}")
+    path = Path(engine.settings.data_root) / ".uploads" / name
+    async with consuming(engine, kinds=()) as splitter:
+        job = await queue.added(kind=KIND, upload=name)
+        await wait_for(lambda: fed(queue, job, 2))
+        await splitter.killed()
+    again = path.with_suffix(".part")
+    again.write_bytes(path.read_bytes())
+    os.utime(again, ns=(1, 1))
+    again.rename(path)
+    async with consuming(engine):
+        assert (await until_over(queue, job))["ok"] == "12"
+
+
 async def test_what_a_dead_consumer_held_is_taken_over(
     queue: Queue, engine: Engine, picture_host: PictureHost, written: Written
 ) -> None:

@@ -77,29 +77,112 @@ async def test_jobs_that_expired_leave_the_index(
     ]
 
 
+ODD = [
+    "²" * 20 + "-" + "0" * 20,
+    "0" * 5000 + "-1",
+    "9" * 20 + "-" + "0" * 20,
+    "-",
+    "1-1",
+    "\udcff",
+]
+
+
+async def test_what_is_no_name_of_a_job_ends_no_round(queue: Queue, cleaner: Janitor) -> None:
+    """Whatever a person wrote into the index, or over a job: those behind it are looked at."""
+    for text in ODD:
+        await queue.do("ZADD", keys.INDEX, 0, text.encode(errors="surrogateescape"))
+    spoilt = await queue.begun()
+    await queue.do("DEL", keys.job(spoilt))
+    await queue.do("SET", keys.job(spoilt), "x")
+    job = await queue.begun(1)
+    await queue.do("DEL", keys.INTAKE)
+    await cleaner.round()
+    assert await queue.state(job) == "failed"
+    assert await queue.do("ZCARD", keys.INDEX) == len(ODD) + 2
+
+
+async def test_names_of_jobs_that_are_not_split_lose_their_share(
+    queue: Queue, cleaner: Janitor
+) -> None:
+    """Removed by hand, over, split whole; or never jobs."""
+    removed, over, sealed, spoilt, split = [await queue.begun() for _ in range(5)]
+    await queue.do("DEL", keys.job(removed), keys.job(spoilt))
+    await queue.do("SET", keys.job(spoilt), "x")
+    await queue.do("HSET", keys.job(over), "state", "failed")
+    await queue.do("HSET", keys.job(sealed), "shards", 1)
+    await queue.do("SADD", keys.open_jobs(KIND), "x", b"\xff")
+    await cleaner.round()
+    assert list(await queue.redis.execute_command("SMEMBERS", keys.open_jobs(KIND))) == [
+        split.encode()
+    ]
+
+
+async def test_entries_removed_by_hand_are_put_back(queue: Queue, cleaner: Janitor) -> None:
+    """Those of shards; of a job that gets on, only when it stands still: looking is dear."""
+    job = await queue.begun(3)
+    [entry] = await queue.read()
+    await cleaner.round()
+    assert await queue.length() == 3
+    await queue.do("XTRIM", SHARDS, "MAXLEN", 0)
+    await queue.commit(entry, job, 0)
+    await cleaner.round()
+    assert await queue.length() == 0
+    await cleaner.round()
+    assert await queue.length() == 2
+    taken = await queue.read(count=2)
+    for shard, entry in enumerate(taken, 1):
+        assert await queue.commit(entry, job, shard) == "OK"
+
+
+async def test_more_shards_than_are_looked_at_are_not_put_back(
+    queue: Queue, cleaner: Janitor
+) -> None:
+    """They may be there: else the stream grew with each round."""
+    said = "for _ = 1, 10000 do redis.call('XADD', KEYS[1], '*', 'job', '7-7', 'shard', '0') end"
+    await queue.do("EVAL", said, 1, SHARDS)
+    job = await queue.begun()
+    await queue.room(20_000)
+    assert await queue.feed(job, 0) == ["OK"]
+    await cleaner.round()
+    assert await queue.length() == 10_001
+    await queue.do("XTRIM", SHARDS, "MAXLEN", 0)
+    await cleaner.round()
+    assert await queue.length() == 1
+
+
+async def test_large_entries_are_looked_at_a_few_at_a_time(
+    queue: Queue, cleaner: Janitor, settings: WorkSettings
+) -> None:
+    """By whoever looks for uploads: all are found, in more calls."""
+    names = [f"{digit * 32}.tsv" for digit in "0123"]
+    for name in names:
+        await queue.added(kind=KIND, upload=name, images="x" * 3 * 2**20)
+    first, *found = await queue.run("uploads", [keys.INTAKE], "-", 500)
+    assert (first[:1], found) == ("(", names[:2])
+    assert await cleaner._used() == set(names)
+
+
 async def test_uploads_without_a_job_are_removed(
     queue: Queue, cleaner: Janitor, settings: WorkSettings
 ) -> None:
-    """Those of an hour ago; not such as wait in the intake, and nothing that is no upload."""
+    """Those of a day ago, parts of an hour; not such as wait in the intake, nor what is no upload."""
     folder = Path(settings.data_root) / ".uploads"
     folder.mkdir()
-    waiting, orphan, part, young = (
-        *(f"{digit * 32}.tsv" for digit in "ab"),
-        f"{'c' * 32}.csv.part",
-        f"{'d' * 32}.tsv",
-    )
-    for name in (waiting, orphan, part, young, "notes.txt"):
+    waiting, orphan, young = (f"{digit * 32}.tsv" for digit in "abd")
+    part, coming = (f"{digit * 32}.csv.part" for digit in "ce")
+    hours = {waiting: 25, orphan: 25, young: 23, part: 2, coming: 0, "notes.txt": 25}
+    for name, age in hours.items():
         path = folder / name
         path.write_text("x")
-        if name != young:
-            os.utime(path, (time.time() - 4000,) * 2)
+        os.utime(path, (time.time() - 3600 * age,) * 2)
     await queue.added(kind=KIND, upload=waiting)
     await queue.added(kind=KIND, upload="\udc80".encode("utf-8", "surrogateescape"))
     await cleaner.round()
-    assert sorted(path.name for path in folder.iterdir()) == sorted([waiting, young, "notes.txt"])
+    kept = [young, coming, "notes.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted([waiting, *kept])
     await queue.do("DEL", keys.INTAKE)
     await cleaner.round()
-    assert sorted(path.name for path in folder.iterdir()) == sorted([young, "notes.txt"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted(kept)
 
 
 async def test_without_a_folder_of_uploads(cleaner: Janitor, queue: Queue) -> None:

@@ -89,6 +89,23 @@ def test_a_line_over_the_cap_is_one_line_without_text(
     assert lines[-1].end == len(data)
 
 
+def test_blocks_of_nothing_but_breaks_are_not_cut() -> None:
+    """A small file may inflate to gigabytes of them; offsets are as if they had been."""
+    cutter = LineCutter()
+    block = b"\n" * 65536
+    tracemalloc.start()
+    try:
+        for _ in range(160):
+            assert cutter.feed(block) == []
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < len(block)
+    assert cutter.feed(b"\xef\xbb\xbfa\n") == [Line(b"\xef\xbb\xbfa", 160 * 65536 + 5)]
+    assert cutter.feed(b"b") == cutter.feed(b"") == []
+    assert cutter.feed(b"\n\n") == [Line(b"b", 160 * 65536 + 7)]
+
+
 def test_ten_megabytes_without_a_break_are_never_held() -> None:
     """Memory stays within a few blocks and the cap."""
     cutter = LineCutter()

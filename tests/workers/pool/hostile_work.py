@@ -166,6 +166,7 @@ def describe(_item: object) -> dict[str, Any]:
         "fsize": resource.getrlimit(resource.RLIMIT_FSIZE),
         "memory": resource.getrlimit(resource.RLIMIT_AS)[0],
         "sigint": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
+        "sighup": signal.getsignal(signal.SIGHUP) is signal.SIG_IGN,
         "sigterm": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
         "threads": (
             os.environ.get("OMP_NUM_THREADS"),

@@ -200,6 +200,7 @@ async def test_child_is_light_limited_and_quiet(pool: ImagePool) -> None:
     assert told["core"] == told["fsize"] == (0, 0)
     assert told["memory"] < 2 << 30
     assert told["sigint"]
+    assert told["sighup"]
     assert told["sigterm"]
     assert told["threads"] == ("1", "1", 1)
     assert told["output"] == [os.devnull] * 2
