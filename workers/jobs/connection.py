@@ -7,12 +7,15 @@ may be (`patience`).
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
 
 from redis import asyncio as aioredis
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 
 from workers.settings import WorkSettings
@@ -33,6 +36,35 @@ ANSWER_SECONDS = 5.0
 MOST_CONNECTIONS = 1024
 
 
+class _Single(aioredis.Redis):
+    """One server."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As the client does, but raises only what is in TROUBLE."""
+        async with _in_its_words():
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+
+
+class _Cluster(RedisCluster):
+    """The nodes of a cluster."""
+
+    async def execute_command(self, *args: Any, **kwargs: Any) -> Any:
+        """As the client does, but raises only what is in TROUBLE."""
+        async with _in_its_words():
+            return await super().execute_command(*args, **kwargs)
+
+
+@asynccontextmanager
+async def _in_its_words() -> AsyncIterator[None]:
+    """What uvloop says of a connection that closed just now is an error of the connection."""
+    try:
+        yield
+    except RuntimeError as exc:
+        if "closed" not in str(exc):
+            raise
+        raise RedisConnectionError(f"the connection was lost: {exc}") from exc
+
+
 def connect(settings: WorkSettings, *, blocking: bool = False) -> Redis:
     """A client for `CENSUS_REDIS_URL`; *blocking* reads need one of their own. To be closed.
 
@@ -43,7 +75,7 @@ def connect(settings: WorkSettings, *, blocking: bool = False) -> Redis:
     url = settings.redis_url.get_secret_value()
     seconds = ANSWER_SECONDS + (BLOCK_SECONDS if blocking else 0.0)
     if settings.redis_cluster:
-        return RedisCluster.from_url(
+        return _Cluster.from_url(
             url,
             protocol=2,
             decode_responses=False,
@@ -53,7 +85,7 @@ def connect(settings: WorkSettings, *, blocking: bool = False) -> Redis:
             health_check_interval=30,
             max_connections=MOST_CONNECTIONS,
         )
-    return aioredis.Redis.from_url(
+    return _Single.from_url(
         url,
         protocol=2,
         decode_responses=False,
@@ -70,7 +102,8 @@ async def drop_connections(redis: Redis) -> None:
     if isinstance(redis, RedisCluster):
         await redis.aclose()
     else:
-        await redis.connection_pool.disconnect(inuse_connections=False)
+        async with _in_its_words():
+            await redis.connection_pool.disconnect(inuse_connections=False)
 
 
 def shown_url(settings: WorkSettings) -> str:

@@ -85,7 +85,7 @@ class Intake:
         logger.info("a job is split", extra={"action": "splitting", **told})
         try:
             held.job = entry.id
-            await split_job(self._settings, feed, job, held)
+            failed = await split_job(self._settings, feed, job, held)
         except (KeyBroken, RedisAway):
             raise
         except NotOurs:
@@ -97,6 +97,10 @@ class Intake:
                 int(self._settings.result_ttl),
             )
         else:
-            logger.info("a job is split whole", extra={"action": "split", **told})
+            if failed is None:
+                logger.info("a job is split whole", extra={"action": "split", **told})
+            else:
+                extra = {"action": "job_failed", "reason": failed, **told}
+                logger.warning("a job failed", extra=extra)
         finally:
             self._feeds.discard(feed)

@@ -41,7 +41,8 @@ PART_SECONDS = 3600.0
 #: docs/deploying.md tells not to have two on one data root, but somebody will.
 ORPHAN_SECONDS = 24 * 3600.0
 
-REMOVED = "its entry was removed from census:jobs before it was split whole"
+UNSPLIT = "its entry was removed from census:jobs before it was split whole"
+UNREAD = "rows that were still to be looked at were removed from Redis"
 
 #: A job in the index, as `keys.member` writes it.
 _MEMBER = re.compile(rb"0*(\d+)-0*(\d+)\Z")
@@ -126,7 +127,7 @@ class Janitor:
             return  # it gets on; looking for its entries is dear
         of_kind = kind.decode(errors="replace")
         named = [*keys.of_job(job), keys.shards(of_kind), keys.INTAKE, keys.open_jobs(of_kind)]
-        said = (job, int(self._settings.result_ttl), REMOVED)
+        said = (job, int(self._settings.result_ttl), UNSPLIT, UNREAD)
         ask = partial(_REPAIR, self._redis, named, *said)
         put_back = await self._patience(ask, breakable=True)
         if put_back:

@@ -33,14 +33,17 @@ SHARD_BYTES = 4 * 1024 * 1024
 MOST_DEATHS = 20
 
 
-async def split_job(settings: WorkSettings, feed: Feed, job: Job, held: Held) -> None:
+async def split_job(settings: WorkSettings, feed: Feed, job: Job, held: Held) -> str | None:
     """Split a job whole. What is wrong with its manifest fails the job, and says so in it.
+
+    Returns why it failed, or None.
 
     Raises:
         NotOurs: it ended meanwhile, or somebody else splits it on.
         RedisAway: the time for it was over.
     """
     opened = await feed.open(job, held.entry.deliveries)
+    failed: str | None = None
     try:
         if opened.deaths >= MOST_DEATHS:
             told = f"{opened.deaths} consumers died splitting it behind row {opened.rows}"
@@ -53,9 +56,11 @@ async def split_job(settings: WorkSettings, feed: Feed, job: Job, held: Held) ->
     except ManifestError as exc:
         if held.lost:  # whoever has it now may be able to read on
             raise NotOurs from exc
-        await feed.fail(str(exc), settings.result_ttl)
+        failed = str(exc)
+        await feed.fail(failed, settings.result_ttl)
     if job.upload is not None:
         remove_upload(settings, job.upload)
+    return failed
 
 
 async def _split_file(
@@ -104,7 +109,7 @@ def _open(settings: WorkSettings, job: Job, opened: Opened, job_id: str) -> File
         hint = "consumers that do not see the manifests are started with --no-intake"
         if not root.is_dir():
             raise ManifestError(f"{where} is not there; {hint}") from exc
-        what = "the uploaded manifest" if job.upload is not None else f"{job.filepath!r}"
+        what = "uploaded manifest" if job.upload is not None else f"{job.filepath!r}"
         raise ManifestError(f"there is no {what[:300]} below {where}; {hint}") from exc
 
 

@@ -52,6 +52,27 @@ async def own(
         yield server, queue
 
 
+async def test_a_closed_terminal_ends_it_but_not_behind_nohup(
+    queue: Queue, started: Started, written: Written
+) -> None:
+    """As asked to; whoever made it deaf to that wants it to go on."""
+    name = written(["foo"] * 5)
+    with started() as worker:
+        await worker.ready()
+        assert worker.end(signal.SIGHUP) == 0
+        assert worker.actions()[-1] == "stopped"
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the child inherits it, as of nohup
+    try:
+        with started() as worker:
+            await worker.ready()
+            worker.process.send_signal(signal.SIGHUP)
+            await until_over(queue, await queue.added(**entry_of(name)))
+            assert worker.process.poll() is None
+            assert worker.end() == 0
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 async def test_from_ready_to_sigterm(
     queue: Queue,
     started: Started,

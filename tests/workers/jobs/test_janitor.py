@@ -109,7 +109,7 @@ async def test_names_of_jobs_that_are_not_split_lose_their_share(
     await queue.do("DEL", keys.job(removed), keys.job(spoilt))
     await queue.do("SET", keys.job(spoilt), "x")
     await queue.do("HSET", keys.job(over), "state", "failed")
-    await queue.do("HSET", keys.job(sealed), "shards", 1)
+    await queue.do("HSET", keys.job(sealed), "shards", 1, "fed", 1)
     await queue.do("SADD", keys.open_jobs(KIND), "x", b"\xff")
     await cleaner.round()
     assert list(await queue.redis.execute_command("SMEMBERS", keys.open_jobs(KIND))) == [
@@ -165,7 +165,7 @@ async def test_large_entries_are_looked_at_a_few_at_a_time(
 async def test_uploads_without_a_job_are_removed(
     queue: Queue, cleaner: Janitor, settings: WorkSettings
 ) -> None:
-    """Those of a day ago, parts of an hour; not such as wait in the intake, nor what is no upload."""
+    """Of a day ago, and parts of an hour; not such as wait in the intake, nor what is no upload."""
     folder = Path(settings.data_root) / ".uploads"
     folder.mkdir()
     waiting, orphan, young = (f"{digit * 32}.tsv" for digit in "abd")
@@ -189,3 +189,16 @@ async def test_without_a_folder_of_uploads(cleaner: Janitor, queue: Queue) -> No
     """There is nothing to remove, nor where streams are not there."""
     await queue.do("DEL", SHARDS, keys.INTAKE) if not queue.members[1:] else None
     await cleaner.round()
+
+
+async def test_rows_removed_by_hand_fail_their_job(queue: Queue, cleaner: Janitor) -> None:
+    """It says so, and is settled: nobody waits for them."""
+    job = await queue.begun(3)
+    assert await queue.seal(job, 3) == ["OK"]
+    await queue.do("HDEL", keys.input_of(job), "0", "2")
+    for _ in range(2):
+        await cleaner.round()
+    told = await queue.job(job)
+    assert (told["state"], told["dropped"]) == ("failed", "2")
+    assert "removed from Redis" in told["reason"]
+    assert await queue.length() == 3  # their entries are let go when they are taken

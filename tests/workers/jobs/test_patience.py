@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from pydantic import SecretStr
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError, ResponseError
 
 from tests.asserts import wait_for, wait_until
@@ -113,3 +114,17 @@ async def _set(redis: object) -> None:
 def _dialled(server: RedisServer) -> int:
     found: int = server.call("INFO", "stats")["total_connections_received"]
     return found
+
+
+async def test_a_connection_that_closed_just_now_is_no_bug(redis_url: str) -> None:
+    """The event loop has words of its own for it, which must not end a consumer."""
+    redis = connect(WorkSettings(redis_url=SecretStr(redis_url)))
+    try:
+        await redis.execute_command("PING")
+        connection = redis.connection_pool._available_connections[0]  # type: ignore[union-attr]
+        connection._writer.transport.abort()  # type: ignore[union-attr]
+        with pytest.raises(RedisConnectionError):
+            await redis.execute_command("PING")
+        assert await Patience(redis)(lambda: redis.execute_command("PING"))
+    finally:
+        await redis.aclose()

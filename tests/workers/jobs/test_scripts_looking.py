@@ -67,5 +67,7 @@ async def test_the_upload_of_a_job_is_known_until_it_is_split(queue: Queue, tmp_
     await queue.run("open", named, job, keys.member(job), 1, "kind", KIND, "upload", name)
     assert (await queue.job(job))["upload"] == name
     assert (await ledger.state(job)).upload == name
-    assert await queue.seal(job, 0) == ["OK"]
+    assert await queue.feed(job, 0) == ["OK"]
+    assert await queue.seal(job, 1) == ["OK"]
+    assert await queue.state(job) == "running"
     assert (await ledger.state(job)).upload is None

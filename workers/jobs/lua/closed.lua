@@ -4,7 +4,7 @@
 local closed = 0
 for at = 1, #ARGV do
   local job = redis.pcall('HMGET', KEYS[at + 1], 'state', 'shards')
-  if job.err or job[1] ~= 'running' or job[2] then
+  if job[1] ~= 'running' or job[2] then
     closed = closed + redis.call('SREM', KEYS[1], ARGV[at])
   end
 end

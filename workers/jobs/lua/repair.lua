@@ -1,7 +1,7 @@
 -- What somebody took out of the streams by hand: shards are put back, as their rows are still
--- there; without its entry in the intake a job cannot be split on. More shards than can be looked at in one
--- go are left for another time.
--- KEYS job results input fence marks shards intake open   ARGV job ttl reason
+-- there; without its entry in the intake a job cannot be split on, and without their rows shards
+-- cannot be run. More shards than can be looked at in one go are left for another time.
+-- KEYS job results input fence marks shards intake open   ARGV job ttl unsplit unread (reasons)
 -- → shards put back, or -1 where the job failed
 local MOST = 10000
 local job = redis.call('HMGET', KEYS[1], 'state', 'shards')
@@ -27,6 +27,16 @@ if redis.call('XLEN', KEYS[6]) <= MOST then
       if answer >= 0 then answer = answer + 1 end
     end
   end
+end
+-- Whatever was fed and is neither recorded nor dropped has its rows in `input`, at any moment.
+local fed, done, dropped = numbers(KEYS[1], 'fed', 'done', 'dropped')
+local lost = fed - done - dropped - redis.call('HLEN', KEYS[3])
+if lost > 0 then
+  redis.call('HSET', KEYS[1], 'state', 'failed', 'reason', ARGV[4], 'finished', now(),
+    'dropped', dropped + lost)
+  redis.call('SREM', KEYS[8], ARGV[1])
+  finish(KEYS[7], ARGV[1])
+  answer = -1
 end
 settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[2])
 return answer
