@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from multiprocessing import process
+from multiprocessing import process, resource_tracker
 from typing import Any
 
 from workers.pool import child
@@ -26,6 +27,15 @@ START_SECONDS = 60.0
 
 # A forkserver has neither threads nor sockets to inherit, whatever the parent does by then.
 _forkserver = multiprocessing.get_context("forkserver")
+
+
+def _begin_tracking() -> None:
+    """Start the process that notes semaphores deaf to a closed terminal, as it is to Ctrl-C."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class ChildProcess:
@@ -41,6 +51,7 @@ class ChildProcess:
         # A child full of words must not wait for a reader, nor a reader for a child.
         os.set_blocking(self._reader.fileno(), False)
         os.set_blocking(self._writer.fileno(), False)
+        _begin_tracking()
         self._executor = ProcessPoolExecutor(
             1,
             mp_context=_forkserver,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.asserts import wait_for, wait_until
@@ -59,8 +60,12 @@ async def test_a_closed_terminal_ends_it_but_not_behind_nohup(
     name = written(["foo"] * 5)
     with started() as worker:
         await worker.ready()
-        assert worker.end(signal.SIGHUP) == 0
+        beside = psutil.Process(worker.process.pid).children(recursive=True)
+        for one in (*beside, worker.process):  # a terminal tells all of them
+            one.send_signal(signal.SIGHUP)
+        assert worker.process.wait(20) == 0
         assert worker.actions()[-1] == "stopped"
+        assert "Traceback" not in worker.log_text()
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # the child inherits it, as of nohup
     try:
         with started() as worker:
