@@ -1,10 +1,13 @@
 """What `scripts/run` does once all is installed: a picture host, the server with its Redis and its
 consumer, and a sample census, as a stream and as a job.
 
-Lines of the census go to stdout, everything else to stderr. The demo opens one address for
-downloads, its own picture host's port, besides whatever CENSUS_ALLOW_NETWORKS names. With --once
-all of it lies in a folder that is removed afterwards, but for what CENSUS_DATA_ROOT, CENSUS_VAR and
-CENSUS_REDIS_URL name: it meets no other demo and no job of yours.
+Lines of the census go to stdout, everything else to stderr. The demo opens its own picture host for
+downloads, besides whatever CENSUS_ALLOW_NETWORKS names. That host has the same port at every start,
+kept in CENSUS_VAR: jobs that were interrupted go on. With --once all of it lies in a folder that is
+removed afterwards, but for what CENSUS_DATA_ROOT, CENSUS_VAR and CENSUS_REDIS_URL name: it meets no
+other demo and no job of yours.
+
+What it started ends with it, however it goes, and the picture host last.
 """
 
 from __future__ import annotations
@@ -12,56 +15,54 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from demo_processes import (
+    PORT_FILE,
+    ROOT,
+    end_on_signals,
+    end_with,
+    keep_port,
+    pictures,
+    read_port,
+    running,
+)
+
 START_SECONDS = 60.0
-STOP_SECONDS = 40.0
 JOB_SECONDS = 120.0
 PICTURES = 20
 
 
 def say(text: str) -> None:
     """For people: not part of the census."""
-    print(text, file=sys.stderr, flush=True)
-
-
-@contextmanager
-def running(command: list[str], env: dict[str, str]) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A program of ours and the JSON line it says when it is ready; ended on the way out."""
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
-    try:
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        line = process.stdout.readline()
-        if not line:
-            sys.exit(process.wait(STOP_SECONDS) or 1)
-        yield process, json.loads(line)
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
+    with suppress(OSError):  # the terminal is closed
+        print(text, file=sys.stderr, flush=True)
 
 
 #: Stands in every sample this wrote.
 SAMPLE_ROW = "private\thttp://169.254.169.254/latest/meta-data"
 
 
-def write_sample(base: str, folder: Path) -> tuple[str, int]:
-    """A manifest of pictures and of what goes wrong with them; its name and its rows."""
+def sample_place(folder: Path) -> Path:
+    """Where the sample goes, which nothing but an earlier sample may be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "sample.tsv"
+    if path.exists() and SAMPLE_ROW not in path.read_text(encoding="utf-8", errors="replace"):
+        sys.exit(f"{path} is not this demo's and is left alone: move it, or use --no-sample")
+    return path
+
+
+def write_sample(base: str, path: Path) -> int:
+    """A manifest of pictures and of what goes wrong with them; its rows."""
     rows = [f"{number}\t{base}/demo/{number}" for number in range(1, PICTURES + 1)]
     rows += [
         f"missing\t{base}/status/404",
@@ -71,12 +72,8 @@ def write_sample(base: str, folder: Path) -> tuple[str, int]:
         "other\tftp://example.org/picture.jpg",
         "no address at all",
     ]
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "sample.tsv"
-    if path.exists() and SAMPLE_ROW not in path.read_text(encoding="utf-8", errors="replace"):
-        sys.exit(f"{path} is not this demo's and is left alone: move it, or use --no-sample")
     path.write_text("id\turl\n" + "\n".join(rows) + "\n", encoding="utf-8")
-    return path.name, len(rows)
+    return len(rows)
 
 
 class Door:
@@ -172,23 +169,36 @@ def main() -> int:
         os.execve(sys.executable, [sys.executable, "-m", "server"], env)  # noqa: S606
     if arguments.once:
         env["CENSUS_PORT"] = env.get("CENSUS_PORT") or "0"  # any: nobody else is to find it
-    for number in (signal.SIGTERM, signal.SIGINT):  # SIGINT too: a shell's & has it ignored
-        signal.signal(number, lambda *_: sys.exit(130 if arguments.once else 0))
+    end_on_signals(130 if arguments.once else 0)
     with ExitStack() as stack:
         if arguments.once:
             own = stack.enter_context(tempfile.TemporaryDirectory(prefix="census-once-"))
             for name in ("CENSUS_DATA_ROOT", "CENSUS_VAR"):
                 env[name] = env.get(name) or f"{own}/{name[7:].lower()}"
-        host = [sys.executable, "scripts/picture_host.py"]
-        _, ready = stack.enter_context(running(host, env))
-        base = ready["url"]
-        port = base.rpartition(":")[2]
-        opened = [env.get("CENSUS_ALLOW_NETWORKS", ""), f"127.0.0.1/32:{port}"]
-        env["CENSUS_ALLOW_NETWORKS"] = ",".join(filter(None, opened))
-        manifest, rows = write_sample(base, Path(ROOT, env.get("CENSUS_DATA_ROOT") or "data"))
-        server, ready = stack.enter_context(running([sys.executable, "-m", "server"], env))
+        sample = sample_place(Path(ROOT, env.get("CENSUS_DATA_ROOT") or "data"))
+        var = Path(ROOT, env.get("CENSUS_VAR") or "var")
+        before = read_port(var / PORT_FILE)
+        asked = None if arguments.once else before
+        base, held = stack.enter_context(pictures(env, asked))
+        port = int(base.rpartition(":")[2])
+        opened = [f"127.0.0.1/32:{one}" for one in sorted({port, before or port})]
+        env["CENSUS_ALLOW_NETWORKS"] = ",".join(
+            filter(None, [env.get("CENSUS_ALLOW_NETWORKS", ""), *opened])
+        )
+        # The picture host lives as long as they do, and they no longer than this.
+        tied = {"pass_fds": (held,), "preexec_fn": partial(end_with, os.getpid())}
+        command = [sys.executable, "-m", "server"]
+        server, ready = stack.enter_context(running(command, env, **tied))
         if named := env.get("CENSUS_REDIS_URL"):  # without, the server has a consumer of its own
-            stack.enter_context(running([sys.executable, "-m", "workers"], env))
+            command = [sys.executable, "-m", "workers"]
+            stack.enter_context(running(command, env, **tied))
+        # Only now: where it cannot serve, because another demo does, that one's is left as it is.
+        manifest, rows = sample.name, write_sample(base, sample)
+        if not arguments.once:
+            if before is None:
+                keep_port(var / PORT_FILE, port)
+            where = "that Redis" if named else var
+            stack.callback(say, f"ending; jobs are kept in {where}: run it again to go on")
         door = Door(ready["url"], env)
         whole, job = run_sample(door, manifest, rows, env)
         if arguments.once:

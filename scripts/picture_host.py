@@ -16,6 +16,7 @@ stdout says where. SIGTERM or SIGINT ends it with exit code 0.
 import argparse
 import asyncio
 import json
+import os
 import random
 import signal
 import sys
@@ -100,6 +101,8 @@ async def serve(host: Host, options: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
+    if options.until_stdin_closes:
+        loop.add_reader(sys.stdin.fileno(), _closed, stop)
     address, port = options.host, options.port
     servers = []
     for number in range(options.addresses):
@@ -119,6 +122,13 @@ async def serve(host: Host, options: argparse.Namespace) -> None:
         server.close()
     for connection in list(host.connections):
         connection.transport.abort()
+
+
+def _closed(stop: asyncio.Event) -> None:
+    """Whoever holds the other end of our input said something, or is gone."""
+    if not os.read(sys.stdin.fileno(), 1024):
+        asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
+        stop.set()
 
 
 def write_manifest(rows: int, base: str) -> None:
@@ -160,6 +170,11 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
         type=Path,
         metavar="DIR",
         help="also hosts that fail at TLS, told by the ready line; ca.pem is written to DIR",
+    )
+    add(
+        "--until-stdin-closes",
+        action="store_true",
+        help="stop as well when standard input ends: with all processes that hold it",
     )
     add("--list-hostile", action="store_true", help="print the names below /hostile/ and end")
     add("--manifest", type=int, metavar="N", help="print a manifest of N rows and end")

@@ -12,7 +12,7 @@ import pytest
 from tests.redis_servers import RedisServer
 from workers import healthcheck
 from workers.jobs import keys
-from workers.jobs.streams import LIVING_SECONDS
+from workers.jobs.living import LIVING_SECONDS
 
 HOST = socket.gethostname()
 

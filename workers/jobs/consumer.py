@@ -27,6 +27,7 @@ from workers.jobs.cutting import cut_off
 from workers.jobs.intake import Intake
 from workers.jobs.janitor import Janitor
 from workers.jobs.leases import Held, Leases
+from workers.jobs.living import say_alive
 from workers.jobs.patience import Patience, RedisAway
 from workers.jobs.room import Room
 from workers.jobs.runner import QUARANTINE_DELIVERIES, Runner
@@ -77,6 +78,7 @@ class Consumer:
     ) -> None:
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         settings = self._settings = engine.settings
+        self._redis = redis
         self._kinds = list(kinds)
         self._takes_jobs = intake
         self._capacity = capacity_of(settings)
@@ -167,7 +169,7 @@ class Consumer:
     async def _stay_alive(self, about: dict[str, Any], ready: Callable[[], None]) -> None:
         told = False
         while True:
-            await self._streams.alive(about)
+            await say_alive(self._redis, self._patience, self.name, about)
             if not told:
                 told = True
                 ready()
@@ -195,7 +197,7 @@ class Consumer:
             for taker in self._takers:
                 await self._hand_back(taker)  # what came with the last read
                 await self._streams.sweep(taker.stream, idle_seconds=1e6, itself=True)
-            await self._streams.alive(None)
+            await say_alive(self._redis, self._patience, self.name, None)
 
     async def _end(self, taker: Taker, seconds: float) -> None:
         """Jobs being split are given to others at once, not when the last shard is over."""

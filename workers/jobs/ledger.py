@@ -38,7 +38,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _DELETE, _LOOK, _PAGE = Script("delete"), Script("look"), Script("page")
-_RELEASE, _RESULTS, _SUBMIT = Script("release"), Script("results"), Script("submit")
+_REFUSED, _RELEASE = Script("refused"), Script("release")
+_RESULTS, _SUBMIT = Script("results"), Script("submit")
 
 WITHIN_SECONDS = 5.0
 #: A submission is known by its token for so long.
@@ -46,6 +47,8 @@ TOKEN_SECONDS = 24 * 3600
 #: One script looks at so many jobs, and drops so many shards of results.
 LOOKED_AT = 100
 RELEASED_AT_ONCE = 10
+#: So many dead letters, the newest, are looked at for an entry that is no job.
+LETTERS = 1000
 
 #: Answers that pass by themselves, or are mended by whoever runs Redis. Others of the plain kind
 #: say that a key is not what it should be, and will say so again.
@@ -109,8 +112,13 @@ class Ledger:
         return Submitted(job_id, answer == b"OK")
 
     async def state(self, job: str) -> JobState:
-        """How *job* stands. Raises JobUnknown, JobExpired."""
+        """How *job* stands. Raises JobExpired, JobUnknown (with why it was refused, if it was)."""
         ((_, found),) = (await self._look([job])).items()
+        if isinstance(found, JobUnknown):
+            said = (keys.INTAKE, job, LETTERS)
+            reason = await self._ask(lambda: _REFUSED(self._redis, [keys.DEAD], *said))
+            if reason is not None:
+                raise JobUnknown(job, reason.decode(errors="replace"))
         if isinstance(found, Exception):
             raise found
         return found

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from imaging.facts import ErrorCode, Failure
 from workers.fetch.targets import without_userinfo
-from workers.jobs.streams import Streams
+from workers.jobs.marks import Marks
 from workers.manifest.rows import Row
 from workers.records import Record
 
@@ -27,15 +27,14 @@ DEATHS = 4
 class Quarantine:
     """One shard in it."""
 
-    def __init__(self, streams: Streams, job: str) -> None:
-        self._streams = streams
-        self._job = job
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
 
     async def run(
         self, rows: Sequence[Row], inspect: Callable[[Sequence[Row]], Awaitable[list[Record]]]
     ) -> list[Record]:
         """The records of *rows*, looked at by *inspect*, but for those that kill."""
-        marks = await self._streams.marks(self._job)
+        marks = await self._marks.all()
         fresh = [row for row in rows if not marks.get(row.index)]
         records = []
         for at in range(0, len(fresh), TOGETHER):
@@ -55,11 +54,11 @@ class Quarantine:
         inspect: Callable[[Sequence[Row]], Awaitable[list[Record]]],
     ) -> list[Record]:
         indexes = [row.index for row in rows]
-        await self._streams.mark(self._job, indexes, count)
+        await self._marks.set(indexes, count)
         try:
             return await inspect(rows)
         finally:  # also where this process is asked to end: that is no death
-            await self._streams.unmark(self._job, indexes)
+            await self._marks.clear(indexes)
 
 
 def _deadly(row: Row, deaths: int) -> Record:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workers.errors import WorkError
+from workers.jobs import keys
 
 __all__ = [
     "IntakeExhausted",
@@ -15,10 +16,13 @@ __all__ = [
 
 
 class JobUnknown(WorkError):
-    """There is no such job."""
+    """There is no such job. *refused* is why the entry of this id did not become one."""
 
-    def __init__(self, job: str) -> None:
-        super().__init__(f"there is no job {job[:50]!r}")
+    def __init__(self, job: str, refused: str | None = None) -> None:
+        told = f"there is no job {job[:50]!r}"
+        if refused is not None:
+            told = f"the entry {job[:50]} was refused: {refused}; it lies in {keys.DEAD}"
+        super().__init__(told)
 
 
 class JobExpired(WorkError):

@@ -82,7 +82,7 @@ class Runner:
             reason = f"no consumer could finish it in {entry.deliveries - 1} attempts"
             await self._streams.report_dead(stream, entry, reason)
         elif entry.deliveries >= QUARANTINE_DELIVERIES:
-            quarantine = Quarantine(self._streams, place.job)
+            quarantine = Quarantine(self._streams.marks(place.job))
             records = await quarantine.run(rows, lambda some: self._inspect(held, some, options))
         else:
             records = await self._inspect(held, rows, options)
@@ -95,7 +95,7 @@ class Runner:
 
     async def _hopeless(self, job: str, rows: Sequence[Row], entry: Entry) -> bool:
         """Whether there were more deliveries than the rows found to kill account for."""
-        marks = await self._streams.marks(job)
+        marks = await self._streams.marks(job).all()
         return entry.deliveries > MOST_DELIVERIES + sum(marks.get(row.index, 0) for row in rows)
 
     async def _record(self, held: Held, place: Place, records: list[Record], ttl: int) -> str:

@@ -7,15 +7,15 @@ a row, rests on the scripts in `lua/`; here are their arguments and answers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-import orjson
 from redis.exceptions import ResponseError
 
 from workers.jobs import keys
 from workers.jobs.connection import BLOCK_SECONDS, Redis
 from workers.jobs.fields import raw_text
+from workers.jobs.marks import Marks
 from workers.jobs.patience import KeyBroken, Patience, is_missing_group
 from workers.jobs.scripts import Script
 from workers.records import Summary
@@ -26,15 +26,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_ALIVE, _BEAT, _BURY, _CLAIM = Script("alive"), Script("beat"), Script("bury"), Script("claim")
+_BEAT, _BURY, _CLAIM = Script("beat"), Script("bury"), Script("claim")
 _COMMIT, _DROP, _HANDBACK = Script("commit"), Script("drop"), Script("handback")
 _FINISH, _LOAD = Script("finish"), Script("load")
-_MARK, _SPOIL, _SWEEP = Script("mark"), Script("spoil"), Script("sweep")
-
-#: A consumer that did not say so for so long does not live.
-LIVING_SECONDS = 15
-#: Marks of a quarantine are of no use later.
-MARK_SECONDS = 24 * 3600
+_SPOIL, _SWEEP = Script("spoil"), Script("sweep")
 
 
 class Entry(NamedTuple):
@@ -216,35 +211,9 @@ class Streams:
             stream, lambda: _DROP(self._redis, named, entry, shard, ttl), breakable=True
         )
 
-    async def mark(self, job: str, rows: Iterable[int], count: int) -> None:
-        """Say that these rows are under way in quarantine, for the *count*-th time."""
-        named = [keys.job(job), keys.marks(job)]
-        await self._patience(
-            lambda: _MARK(self._redis, named, MARK_SECONDS, count, *rows), breakable=True
-        )
-
-    async def unmark(self, job: str, rows: Sequence[int]) -> None:
-        """They are over and did no harm."""
-        await self._patience(
-            lambda: self._redis.execute_command("HDEL", keys.marks(job), *rows), breakable=True
-        )
-
-    async def marks(self, job: str) -> dict[int, int]:
-        """How many consumers died with each row under way."""
-        found = await self._patience(
-            lambda: self._redis.execute_command("HGETALL", keys.marks(job)), breakable=True
-        )
-        pairs = _fields(found).items()
-        return {int(row): int(count) for row, count in pairs if row.isdigit() and count.isdigit()}
-
-    async def alive(self, told: dict[str, Any] | None) -> list[int]:
-        """Say what this consumer is, or with None that it goes; shards at once, by kind."""
-        named = [keys.CONSUMERS, *(keys.CAPACITY + kind for kind in keys.KINDS)]
-        text = b"" if told is None else orjson.dumps(told)
-        sums: list[int] = await self._patience(
-            lambda: _ALIVE(self._redis, named, self.consumer, text, LIVING_SECONDS, *keys.KINDS)
-        )
-        return sums
+    def marks(self, job: str) -> Marks:
+        """What a quarantine notes of a job."""
+        return Marks(self._redis, self._patience, job)
 
     async def sweep(self, stream: str, *, idle_seconds: float, itself: bool = False) -> int:
         """Remove names of consumers that are long gone and hold nothing; returns how many."""

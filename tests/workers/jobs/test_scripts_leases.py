@@ -11,7 +11,7 @@ import pytest
 from tests.asserts import wait_for
 from tests.workers.jobs.queues import KIND, SHARDS, Queue
 from workers.jobs import keys
-from workers.jobs.streams import LIVING_SECONDS
+from workers.jobs.living import LIVING_SECONDS
 
 #: Two of them are more than a script looks at.
 LARGE = 3 * 1024 * 1024
