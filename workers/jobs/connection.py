@@ -74,27 +74,17 @@ def connect(settings: WorkSettings, *, blocking: bool = False) -> Redis:
         raise ValueError("there is no CENSUS_REDIS_URL")
     url = settings.redis_url.get_secret_value()
     seconds = ANSWER_SECONDS + (BLOCK_SECONDS if blocking else 0.0)
-    if settings.redis_cluster:
-        return _Cluster.from_url(
-            url,
-            protocol=2,
-            decode_responses=False,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=seconds,
-            socket_connect_timeout=ANSWER_SECONDS,
-            health_check_interval=30,
-            max_connections=MOST_CONNECTIONS,
-        )
-    return _Single.from_url(
-        url,
-        protocol=2,
-        decode_responses=False,
-        retry=Retry(NoBackoff(), 0),
-        socket_timeout=seconds,
-        socket_connect_timeout=ANSWER_SECONDS,
-        health_check_interval=30,
-        max_connections=MOST_CONNECTIONS,
-    )
+    options: dict[str, Any] = {
+        "protocol": 2,
+        "decode_responses": False,
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": seconds,
+        "socket_connect_timeout": ANSWER_SECONDS,
+        "health_check_interval": 30,
+        "max_connections": MOST_CONNECTIONS,
+    }
+    found: Redis = (_Cluster if settings.redis_cluster else _Single).from_url(url, **options)
+    return found
 
 
 async def drop_connections(redis: Redis) -> None:
