@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -410,6 +411,26 @@ def test_signal_ends_the_host_at_once_with_exit_code_0(folder: Path, number: int
         host.settle(in_flight=1)
         host.process.send_signal(number)
         assert host.process.wait(timeout=2) == 0
+
+
+def test_host_ends_with_whoever_holds_its_input(folder: Path) -> None:
+    """Once all of them are gone, and not before, though something is said."""
+    ours, theirs = os.pipe()
+    second = os.dup(theirs)
+    command = [sys.executable, str(PROGRAM), "--folder", str(folder), "--until-stdin-closes"]
+    with (
+        os.fdopen(ours) as stdin,
+        subprocess.Popen(command, stdin=stdin, stdout=subprocess.PIPE) as process,
+    ):
+        try:
+            host = Running(process)
+            os.write(theirs, b"x")
+            os.close(theirs)
+            assert host.ask("/by-name/a.jpg").status == 200
+            assert process.poll() is None
+        finally:
+            os.close(second)
+        assert process.wait(timeout=20) == 0
 
 
 def test_manifest_has_a_row_per_number() -> None:

@@ -22,6 +22,7 @@ from tests.redis_servers import RedisServer, folder
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
+PORT_FILE = "picture_port"
 BUILD = ("./scripts/run", "./scripts/test")
 #: Each prints record lines.
 CENSUSES = [command for command in COMMANDS if command.startswith(("curl -N", "job="))]
@@ -204,6 +205,51 @@ def test_run_once_with_a_redis_named_leaves_no_job_there(
     left = {key for member in redis_members for key in member.call("KEYS", "*")}
     assert not [key for key in left if b":job:" in key or b":results:" in key]
     assert b"{census:jobs}:index" not in left
+
+
+def test_a_second_run_on_a_busy_port_leaves_the_sample_alone(demo: Demo) -> None:
+    """It fails; the pictures of the one that serves stay where they are."""
+    sample, port = demo.folder / "data" / "sample.tsv", demo.folder / "data" / ".var" / PORT_FILE
+    before = sample.stat().st_mtime_ns, sample.read_text(), port.read_text()
+
+    answer = subprocess.run(
+        ["./scripts/run"], cwd=ROOT, env=demo.env, capture_output=True, timeout=60, check=False
+    )
+
+    assert answer.returncode == 1
+    assert b"cannot serve" in answer.stderr
+    assert (sample.stat().st_mtime_ns, sample.read_text(), port.read_text()) == before
+    assert f"http://127.0.0.1:{port.read_text().strip()}/" in sample.read_text()
+
+
+def begun(env: dict[str, str], told: Path) -> subprocess.Popen[bytes]:
+    """A demo whose sample is done; what it tells people is in a file."""
+    with told.open("wb") as stderr:
+        process = subprocess.Popen(
+            ["./scripts/run"], cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=stderr
+        )
+    eventually(lambda: b"until Ctrl-C" in told.read_bytes() or process.poll() is not None, 60)
+    return process
+
+
+def test_nothing_of_a_demo_outlives_it_and_the_next_goes_on() -> None:
+    """Ended by a closed terminal or killed; the pictures are where they were at the next start."""
+    with folder() as place:
+        env = environment(place / "data", CENSUS_PORT="0")
+        samples = []
+        for number, code in ((signal.SIGHUP, 0), (signal.SIGKILL, -signal.SIGKILL)):
+            try:
+                with begun(env, place / "told") as process:
+                    samples.append((place / "data" / "sample.tsv").read_text())
+                    process.send_signal(number)
+                    assert process.wait(60) == code
+                eventually(lambda: of_environment(str(place)) == [], 60)
+            finally:
+                for left in of_environment(str(place)):
+                    left.kill()
+            kept = f"ending; jobs are kept in {place / 'data' / '.var'}: run it again to go on"
+            assert (kept in (place / "told").read_text()) == (code == 0)
+        assert samples[0] == samples[1]
 
 
 def test_a_sample_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

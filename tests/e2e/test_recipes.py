@@ -122,7 +122,7 @@ def test_a_job_is_watched(place: Place) -> None:
     said = place.run(of_job, job).splitlines()
     assert dict(zip(said[::2], said[1::2], strict=True))["rows"] == "3"
     newest, *_, name, about = place.run(around).splitlines()
-    assert newest == keys.member(job)
+    assert newest == job
     assert json.loads(about)["kinds"] == list(keys.KINDS)
     assert name.count(":") == 2
 

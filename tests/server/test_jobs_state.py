@@ -187,6 +187,38 @@ async def test_entries_that_are_no_jobs_are_not_told_as_such(queue: Queue) -> No
     assert [job["id"] for job in page["jobs"]] == [real]
 
 
+async def test_an_entry_that_was_refused_is_told_with_the_reason(queue: Queue) -> None:
+    """As long as it is among the newest dead letters, and only where it stood in the intake."""
+    refused, other = "1700000000000-7", "1700000000000-8"
+
+    async def bury(job: str, source: str, reason: str) -> None:
+        said = ("reason", reason, "source", source, "id", job, "raw", "x" * 1000)
+        await queue.redis.execute_command("XADD", keys.DEAD, "*", *said)
+
+    async def detail(job: str) -> str:
+        answer = await queue.get(f"/{job}")
+        assert answer.status == 404
+        told: str = answer.json()["detail"]
+        return told
+
+    await bury(other, keys.shards(keys.KINDS[0]), "no shard")
+    await bury(refused, keys.INTAKE, "an older one")
+    await bury(refused, keys.INTAKE, "kind: must be images_info\xff")
+    assert await detail(refused) == (
+        f"the entry {refused} was refused: kind: must be images_info\xff; it lies in {keys.DEAD}"
+    )
+    assert await detail(other) == f"there is no job {other!r}"
+    for _ in range(ledger.LETTERS - 1):
+        await bury(other, "foo", "bar")
+    assert "was refused" in await detail(refused)
+    await bury(other, "foo", "bar")
+    await bury(other, "foo", "bar")
+    assert await detail(refused) == f"there is no job {refused!r}"
+    await queue.redis.execute_command("DEL", keys.DEAD)
+    await queue.redis.execute_command("SET", keys.DEAD, "what is no stream")
+    assert await detail(refused) == f"there is no job {refused!r}"
+
+
 async def test_what_was_written_over_a_job_is_told_and_can_be_deleted(queue: Queue) -> None:
     """502, as it is not the client's doing; other jobs go on."""
     whole = await queue.submit()
