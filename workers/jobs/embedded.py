@@ -79,6 +79,8 @@ class _Redis:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._patience
         told = False
+        if self._child is not None and self._child.poll() is not None:
+            self._child = None  # it ran before; one that ends from here on does not start
         while True:
             if await self._start_if_there_is_none():
                 deadline = loop.time() + self._patience
@@ -148,9 +150,7 @@ class _Redis:
     async def _start_if_there_is_none(self) -> bool:
         """Whether one was started."""
         if self._child is not None:
-            if self._child.poll() is None:
-                return False
-            self._child = None
+            return False
         lock = self.home.take()
         if lock is None:
             return False

@@ -186,7 +186,7 @@ async def test_machine_out_of_descriptors(settings_of: SettingsOf, name: str) ->
 def test_a_server_raises_its_limit_to_what_it_may_have() -> None:
     """A shell begins with 1,024, or fewer."""
     code = (
-        "import resource; from server.__main__ import _raise_descriptors as act; act();"
+        "import resource; from workers.descriptors import raise_descriptors as act; act();"
         "print(*resource.getrlimit(resource.RLIMIT_NOFILE))"
     )
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
