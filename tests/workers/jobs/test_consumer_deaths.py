@@ -362,6 +362,7 @@ async def test_cancelled_behind_a_dead_consumer(
     job = await queue.added(**entry_of(written(silent)))
     async with consuming(engine) as running:
         await wait_until(lambda: running.consumer._leases.count(SHARDS))
+        await wait_for(lambda: fed(queue, job, 2))
         await running.killed()
     assert await queue.cancel(job) == ["OK"]
     async with consuming(engine):

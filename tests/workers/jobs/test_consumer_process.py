@@ -209,7 +209,7 @@ async def test_through_a_restart_of_redis(
         indexes = [record["index"] for record in await records_of(queue, job)]
         assert indexes == list(range(80))
         assert (await queue.length(), await queue.pending()) == (0, [])
-        assert "redis_back" in worker.actions()
+        await wait_until(lambda: "redis_back" in worker.actions())
         assert worker.end() == 0
 
 
