@@ -20,7 +20,7 @@ from workers.manifest.inflate import Inflater
 from workers.manifest.parquet import PARQUET_MAGIC
 from workers.manifest.unzstd import ZSTD_MAGICS
 
-__all__ = ["UPLOADS", "FileSource", "open_below", "upload_source"]
+__all__ = ["KEPT_NAME", "UPLOADS", "FileSource", "open_below", "upload_source"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,7 +30,7 @@ UPLOADS = ".uploads"
 
 _BLOCK = 64 * 1024
 _HASHED_BLOCK = 1024 * 1024
-_KEPT = re.compile(r"[0-9a-f]{32}\.[a-z]+")
+KEPT_NAME = re.compile(r"[0-9a-f]{32}\.[a-z]+")
 _WALK = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
@@ -60,7 +60,7 @@ def upload_source(root: Path, name: str, *, max_bytes: int) -> FileSource:
         ManifestNotFound: it is not there, or not under such a name, or reached through a link.
     """
     missing = ManifestNotFound("the uploaded manifest is not below CENSUS_DATA_ROOT")
-    if _KEPT.fullmatch(name) is None:
+    if KEPT_NAME.fullmatch(name) is None:
         raise missing
     base = os.path.abspath(root)  # noqa: PTH100 - as in `open_below`
     source = FileSource.opened(_walk(base, [UPLOADS, name], missing), "upload", max_bytes=max_bytes)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import uuid
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from workers.manifest.files import UPLOADS
+from workers.manifest.files import KEPT_NAME, UPLOADS
 from workers.manifest.kinds import Kind
 from workers.manifest.spool import Spool, SpoolFull, SpoolRoom
 
 __all__ = ["KeptUpload", "remove_upload"]
-
-_NAME = re.compile(r"[0-9a-f]{32}\.[a-z]+")
 
 
 class KeptUpload(Spool):
@@ -71,6 +68,6 @@ class KeptUpload(Spool):
 
 def remove_upload(root: Path, name: str | None) -> None:
     """Remove an upload that was kept, if it is still there and the *name* is one of ours."""
-    if name is not None and _NAME.fullmatch(name):
+    if name is not None and KEPT_NAME.fullmatch(name):
         with suppress(OSError):
             (root / UPLOADS / name).unlink(missing_ok=True)
