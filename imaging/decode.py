@@ -8,19 +8,26 @@ back as a `Failure`. A file that ends too early never gives partial pixels.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 
 from PIL import Image, UnidentifiedImageError
+from PIL.JpegImagePlugin import JpegImageFile
 
 from imaging import heif_opener, tiff_parts
 from imaging.facts import DECODED_FORMATS, ErrorCode, Failure, ImageInfo
 from imaging.header import Need, heif, ico, inspect
 from imaging.header.jpeg import count_scans
-from imaging.options import Limits
+from imaging.options import DRAFT_SCALE, Limits
 from imaging.rgb import WHITE, Colour, to_rgb
 
-__all__ = ["Decoded", "decode"]
+__all__ = ["Box", "Decoded", "Needed", "decode"]
+
+#: Left, top, right and bottom in an image, in pixels and parts of them.
+Box = tuple[float, float, float, float]
+#: From the upright dimension of a picture, the dimension that is all its caller will make of it.
+Needed = Callable[[tuple[int, int]], tuple[int, int]]
 
 _ORIENTATION = 0x0112
 _LIMIT = "security limit"  #: of libheif, which calls that a lack of memory too
@@ -34,6 +41,8 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_SWAPPED = (5, 6, 7, 8)  #: orientations by which width and height change places
+_FROM_RIGHT, _FROM_BOTTOM = (2, 3, 6, 7), (3, 4, 7, 8)  #: where the stored corner comes to lie
 #: Pillow turns these itself as it loads them.
 _TURNED_BY_PILLOW = ("TIFF",)
 
@@ -42,19 +51,20 @@ _TURNED_BY_PILLOW = ("TIFF",)
 class Decoded:
     """A decoded picture: its pixels, and the header facts they were decoded by."""
 
-    image: Image.Image  #: mode RGB, upright; smaller than stored if a `target` allowed it
+    image: Image.Image  #: mode RGB, upright; smaller than stored where `needed` allowed it
+    box: Box  #: what the picture fills of the image: the sides of a scaled one are rounded up
     info: ImageInfo  #: as `header.inspect` tells them, orientation never None
     has_icc: bool
 
 
 def decode(
-    data: bytes, *, limits: Limits, target: int | None = None, matte: Colour = WHITE
+    data: bytes, *, limits: Limits, needed: Needed | None = None, matte: Colour = WHITE
 ) -> Decoded | Failure:
     """Decode the first frame of a whole file, turn it upright, lay it over `matte`.
 
-    `target` is a long side in pixels that is all the caller needs: a JPEG may then be decoded at
-    1/2, 1/4 or 1/8 of its size, never below twice the target. Raises nothing but a `TimeoutError`
-    that a signal handler of the caller may have thrown in.
+    With `needed` a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size, on neither axis below twice
+    what is needed. Raises nothing but a `TimeoutError` that a signal handler of the caller may
+    have thrown in.
     """
     info = inspect(data, total=len(data))
     if isinstance(info, Need):  # cannot be: the whole file is here
@@ -67,7 +77,7 @@ def decode(
         # Pillow warns of doubtful metadata and of many pixels; both are judged here.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decoded(data, info, limits, target, matte)
+            return _decoded(data, info, limits, needed, matte)
     except TimeoutError:
         raise
     except Exception as error:
@@ -106,20 +116,22 @@ def _refused_heif(data: bytes, info: ImageInfo, limits: Limits) -> Failure | Non
 
 
 def _decoded(
-    data: bytes, info: ImageInfo, limits: Limits, target: int | None, matte: Colour
+    data: bytes, info: ImageInfo, limits: Limits, needed: Needed | None, matte: Colour
 ) -> Decoded | Failure:
     with Image.open(BytesIO(data), formats=(_plugin(info),)) as image:
         if too_many := _too_many_pixels(image.size, limits):
             return too_many
-        if target is not None:
-            _draft(image, target)
+        filled: tuple[float, float] | None = None
+        if needed is not None and isinstance(image, JpegImageFile):
+            filled = _draft(image, info.orientation or _orientation(image), needed)
         image.load()
         has_icc = bool(image.info.get("icc_profile"))
         orientation = info.orientation or _orientation(image)
         upright = to_rgb(image, matte=matte)
         if orientation in _UPRIGHT and info.image_format not in _TURNED_BY_PILLOW:
             upright = upright.transpose(_UPRIGHT[orientation])
-        return Decoded(upright, info._replace(orientation=orientation), has_icc)
+        box = _box(upright.size, filled, orientation)
+        return Decoded(upright, box, info._replace(orientation=orientation), has_icc)
 
 
 def _plugin(info: ImageInfo) -> str:
@@ -136,12 +148,33 @@ def _too_many_pixels(size: tuple[int, int], limits: Limits) -> Failure | None:
     )
 
 
-def _draft(image: Image.Image, target: int) -> None:
-    """Let libjpeg scale down while decoding, to no less than twice the target's long side."""
+def _draft(image: JpegImageFile, orientation: int, needed: Needed) -> tuple[float, float] | None:
+    """Let libjpeg scale down while decoding, to no less than twice what is needed on either axis.
+
+    Returns what the picture then fills of the image as stored, None where it is not known.
+    """
     width, height = image.size
-    long = max(width, height)
-    wanted = 2 * target
-    image.draft("RGB", (max(-(-width * wanted // long), 1), max(-(-height * wanted // long), 1)))
+    if orientation in _SWAPPED:
+        down, across = needed((height, width))
+    else:
+        across, down = needed((width, height))
+    drafted = image.draft("RGB", (DRAFT_SCALE * across, DRAFT_SCALE * down))
+    return drafted and drafted[1][2:]
+
+
+def _box(size: tuple[int, int], filled: tuple[float, float] | None, orientation: int) -> Box:
+    """What the picture fills of an upright image: all, or all but parts of the outermost pixels.
+
+    Taken for a whole pixel, an eighth of one moves everything: at 64 pixels that makes most of
+    the difference between a scaled decoding and a full one.
+    """
+    width, height = size
+    if filled is None:
+        return 0, 0, width, height
+    across, down = reversed(filled) if orientation in _SWAPPED else filled
+    left = width - across if orientation in _FROM_RIGHT else 0
+    top = height - down if orientation in _FROM_BOTTOM else 0
+    return left, top, left + across, top + down
 
 
 def _orientation(image: Image.Image) -> int:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from imaging.decode import decode
 from imaging.facts import Failure, ImageInfo
 from imaging.header import count_frames
-from imaging.measure import ANALYSIS_SIDE, measure
+from imaging.measure import analysed_dimension, measure
 from imaging.options import Limits
 from imaging.thumbnail import thumbnail as shrink
 
@@ -29,7 +29,7 @@ class Examined:
 
 def examine(data: bytes, *, limits: Limits, thumbnail: int | None = None) -> Examined | Failure:
     """Decode a whole file and tell all its facts; `thumbnail` is a long side, 1 to 256 pixels."""
-    decoded = decode(data, limits=limits, target=ANALYSIS_SIDE)
+    decoded = decode(data, limits=limits, needed=analysed_dimension)
     if isinstance(decoded, Failure):
         return decoded
     frames = count_frames(data)

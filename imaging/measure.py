@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-__all__ = ["ANALYSIS_SIDE", "Measures", "measure", "phash"]
+__all__ = ["ANALYSIS_SIDE", "Measures", "analysed_dimension", "measure", "phash"]
 
 ANALYSIS_SIDE = 512  #: the long side measured at; smaller pictures are not enlarged
 _HASH_SIDE, _HASH_PIXELS = 8, 32
@@ -44,6 +44,15 @@ def measure(image: Image.Image) -> Measures:
         contrast=_rounded(luma.std()),
         colourfulness=_rounded(colourfulness(np.asarray(small, dtype=np.float64))),
     )
+
+
+def analysed_dimension(dimension: tuple[int, int]) -> tuple[int, int]:
+    """Return the analysis size of a picture of that dimension; its own if it is no larger."""
+    width, height = dimension
+    long = max(width, height)
+    if long <= ANALYSIS_SIDE:
+        return dimension
+    return max(width * ANALYSIS_SIDE // long, 1), max(height * ANALYSIS_SIDE // long, 1)
 
 
 def phash(grey: Image.Image) -> str:
@@ -86,11 +95,9 @@ def colourfulness(rgb: Floats) -> float:
 
 def _analysed(image: Image.Image) -> Image.Image:
     """The image at the analysis size."""
-    width, height = image.size
-    long = max(width, height)
-    if long <= ANALYSIS_SIDE:
+    size = analysed_dimension(image.size)
+    if size == image.size:
         return image
-    size = max(width * ANALYSIS_SIDE // long, 1), max(height * ANALYSIS_SIDE // long, 1)
     return image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
 
 

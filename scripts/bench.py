@@ -1,6 +1,7 @@
 """Measure the census beside what it is compared with. Started by `scripts/bench`.
 
 bench info           images_info beside a bare loop and the predecessor's way
+bench predict        batch_predict beside a tight loop, the predecessor's way and img2dataset
 bench profile-info   where the time of a row goes
 bench jobs           jobs: one consumer and two, small ones behind a large one, memory
 """
@@ -9,6 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+
 
 def _options(arguments: list[str] | None = None) -> argparse.Namespace:
     """Read the command line."""
@@ -16,13 +19,8 @@ def _options(arguments: list[str] | None = None) -> argparse.Namespace:
         prog="bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parts = parser.add_subparsers(dest="part", required=True, metavar="PART")
-    common = argparse.ArgumentParser(add_help=False)
-    add = common.add_argument
-    add("--folder", type=Path, help="serve the pictures of this folder instead of made ones")
-    add("--rows", type=_positive, default=5004, help="of the manifest (%(default)s)")
-    add("--runs", type=_positive, default=3, help="turns; medians are told (%(default)s)")
 
-    add = parts.add_parser("info", parents=[common], help="images_info").add_argument
+    add = parts.add_parser("info", parents=[_common(5004)], help="images_info").add_argument
     add("--latency-ms", type=float, nargs="+", default=[0, 50], metavar="MS", help="of the host")
     add("--connections", type=_positive, nargs="+", default=[64, 256], metavar="N")
     add(
@@ -34,7 +32,28 @@ def _options(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     add("--json", type=Path, metavar="FILE", help="write the figures of every turn there")
 
-    add = parts.add_parser("profile-info", parents=[common], help="profile it").add_argument
+    add = parts.add_parser("predict", parents=[_common(5005)], help="batch_predict").add_argument
+    add("--sizes", type=_positive, nargs="+", default=[64, 224], metavar="PX", help="a side")
+    add("--latency-ms", type=float, nargs="+", default=[0, 50], metavar="MS", help="of the host")
+    add("--connections", type=_positive, default=64, metavar="N", help="(%(default)s)")
+    add(
+        "--predecessor-rows",
+        type=_positive,
+        default=300,
+        metavar="N",
+        help="rows it is given; it takes one after the other (%(default)s)",
+    )
+    add("--img2dataset", action="store_true", help="compare with it too; installs it if need be")
+    add(
+        "--img2dataset-venv",
+        type=Path,
+        default=ROOT / ".bench" / "img2dataset",
+        metavar="DIR",
+        help="the virtual environment it is, or will be, installed in (.bench/img2dataset)",
+    )
+    add("--json", type=Path, metavar="FILE", help="write the figures of every turn there")
+
+    add = parts.add_parser("profile-info", parents=[_common(5004)], help="profile it").add_argument
     add("--latency-ms", type=float, default=0, metavar="MS", help="of the host")
     add("--connections", type=_positive, default=64, metavar="N")
 
@@ -51,6 +70,16 @@ def _options(arguments: list[str] | None = None) -> argparse.Namespace:
     return options
 
 
+def _common(rows: int) -> argparse.ArgumentParser:
+    """What several parts ask; a new one for each, as defaults are shared with an argument."""
+    parser = argparse.ArgumentParser(add_help=False)
+    add = parser.add_argument
+    add("--folder", type=Path, help="serve the pictures of this folder instead of made ones")
+    add("--rows", type=_positive, default=rows, help="of the manifest (%(default)s)")
+    add("--runs", type=_positive, default=3, help="turns; medians are told (%(default)s)")
+    return parser
+
+
 def _positive(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
@@ -65,6 +94,10 @@ def main() -> int:
         import bench_info
 
         return bench_info.measure(options)
+    if options.part == "predict":
+        import bench_predict
+
+        return bench_predict.measure(options)
     if options.part == "jobs":
         import bench_jobs
 

@@ -1,11 +1,11 @@
 """The floor: a bare aiohttp and uvloop loop that asks for the same first ranges and does no more.
 
-    python scripts/bench_bare.py MANIFEST CONNECTIONS
+    python scripts/bench_bare.py MANIFEST CONNECTIONS [whole]
 
-N workers take the addresses of a manifest one after the other, read each body and drop it. The
-session has what a sensible client has (timeouts, no cookies, nothing inflated) and nothing is
-done with the answers. Prints one line of JSON; only the loop itself is measured, on connections
-that are open already.
+With `whole` it asks for whole bodies, as whoever decodes them must. N workers take the addresses
+of a manifest one after the other, read each body and drop it. The session has what a sensible
+client has (timeouts, no cookies, nothing inflated) and nothing is done with the answers. Prints
+one line of JSON; only the loop itself is measured, on connections that are open already.
 """
 
 import asyncio
@@ -13,15 +13,16 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import aiohttp
 import uvloop
 
-__all__ = ["addresses", "fetch_all", "open_session"]
+__all__ = ["FIRST_RANGE", "WHOLE", "addresses", "fetch_all", "open_session"]
 
 FIRST_RANGE = {"Range": "bytes=0-16383"}
+WHOLE: dict[str, str] = {}
 #: Rows asked for before measuring, for each connection: so that all of them are open.
 WARM_ROWS = 2
 
@@ -44,17 +45,21 @@ def open_session() -> aiohttp.ClientSession:
 
 
 async def fetch_all(
-    session: aiohttp.ClientSession, urls: Sequence[str], connections: int
+    session: aiohttp.ClientSession,
+    urls: Sequence[str],
+    connections: int,
+    headers: Mapping[str, str] = FIRST_RANGE,
 ) -> list[int]:
-    """Fetch each first range, *connections* at a time; returns the length of each body."""
+    """Fetch what *headers* ask for, *connections* at a time; returns the length of each body."""
     lengths: list[int] = []
     waiting = iter(urls)
+    expected = 206 if "Range" in headers else 200
 
     async def work(waiting: Iterator[str]) -> None:
         for url in waiting:
-            async with session.get(url, headers=FIRST_RANGE) as response:
+            async with session.get(url, headers=headers) as response:
                 body = await response.read()
-                if response.status == 206:
+                if response.status == expected:
                     lengths.append(len(body))
 
     async with asyncio.TaskGroup() as workers:
@@ -68,11 +73,13 @@ def _cpu_seconds() -> float:
     return used.ru_utime + used.ru_stime
 
 
-async def _measure(urls: Sequence[str], connections: int) -> dict[str, float]:
+async def _measure(
+    urls: Sequence[str], connections: int, headers: Mapping[str, str]
+) -> dict[str, float]:
     async with open_session() as session:
-        await fetch_all(session, urls[: WARM_ROWS * connections], connections)
+        await fetch_all(session, urls[: WARM_ROWS * connections], connections, headers)
         cpu, began = _cpu_seconds(), time.perf_counter()
-        lengths = await fetch_all(session, urls, connections)
+        lengths = await fetch_all(session, urls, connections, headers)
         seconds = time.perf_counter() - began
         cpu = _cpu_seconds() - cpu
     return {"rows": len(lengths), "seconds": seconds, "cpu": cpu, "bytes": sum(lengths)}
@@ -81,8 +88,9 @@ async def _measure(urls: Sequence[str], connections: int) -> dict[str, float]:
 def main() -> int:
     """Measure once and say the result."""
     urls, connections = addresses(Path(sys.argv[1])), int(sys.argv[2])
+    headers = WHOLE if sys.argv[3:] == ["whole"] else FIRST_RANGE
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        print(json.dumps(runner.run(_measure(urls, connections))))
+        print(json.dumps(runner.run(_measure(urls, connections, headers))))
     return 0
 
 

@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 
 import bench_processes as processes
 import psutil
+from bench_answers import Question
+from bench_report import Run
 
-__all__ = ["Census", "Stream", "open_census", "write_manifest"]
+__all__ = ["CENSUS", "Census", "Stream", "open_census", "write_manifest"]
 
+CENSUS = "census"
 READ_BYTES = 65_536
 
 
@@ -31,13 +34,12 @@ def write_manifest(folder: Path, host: str, rows: int, name: str = "images.tsv")
 class Stream:
     """One answer, read to its end."""
 
-    rows: int  #: distinct rows that have facts
-    lost: int  #: rows without a record, with two, or without facts
-    bytes: int  #: received, as the summary says
+    answer: bytes
     seconds: float
     cpu: float  #: of the server and all it started
+    cpu_own: float  #: of the server's own process
     start_ms: float  #: from the request to the `start` line
-    first_ms: float  #: from the request to the first record
+    first_ms: float  #: from the request to the first line of results
 
 
 class Census:
@@ -47,17 +49,42 @@ class Census:
         self._netloc = urlsplit(url).netloc
         self.process = process
 
-    def stream(self, manifest: Path, rows: int) -> Stream:
-        """Ask for the first *rows* rows of *manifest*, which lies in the data root."""
-        body = json.dumps({"filepath": manifest.name, "limit": rows})
+    def run(
+        self, turn: int, question: Question, host: processes.PictureHost, **place: float | int
+    ) -> Run:
+        """Ask, and tell it as a turn; *place* says where that was."""
+        host.reset()
+        stream = self.stream(question)
+        judged = question.judge(stream.answer)
+        own, tree = processes.rss(self.process)
+        return Run(
+            turn=turn,
+            who=CENSUS,
+            rows=question.rows,
+            lost=judged.lost,
+            seconds=stream.seconds,
+            cpu=stream.cpu,
+            cpu_own=stream.cpu_own,
+            bytes=judged.bytes,
+            served=host.bytes_served(),
+            start_ms=stream.start_ms,
+            first_ms=stream.first_ms,
+            rss=own,
+            rss_tree=tree,
+            **place,  # type: ignore[arg-type]
+        )
+
+    def stream(self, question: Question) -> Stream:
+        """Ask; the manifest lies in the data root. Ends the benchmark if there is no answer."""
         connection = HTTPConnection(self._netloc, timeout=300)
         parts: list[bytes] = []
         lines, start, first = 0, 0.0, 0.0
         try:
             connection.connect()
-            cpu, began = processes.cpu_seconds(self.process), time.perf_counter()
+            cpu, own = self._cpu()
+            began = time.perf_counter()
             headers = {"Content-Type": "application/json"}
-            connection.request("POST", "/api/v1/images_info", body, headers)
+            connection.request("POST", question.path, json.dumps(question.body), headers)
             response = connection.getresponse()
             while part := response.read1(READ_BYTES):
                 parts.append(part)
@@ -67,26 +94,19 @@ class Census:
                     start = start or (now if lines else 0.0)
                     first = now if lines > 1 else 0.0
             seconds = time.perf_counter() - began
-            cpu = processes.cpu_seconds(self.process) - cpu
+            cpu_after, own_after = self._cpu()
         finally:
             connection.close()
+        answer = b"".join(parts)
         if response.status != 200:
-            raise SystemExit(f"bench: the server answered {b''.join(parts).decode()}")
-        good, lost, received = _judge(b"".join(parts), rows)
+            raise SystemExit(f"bench: the server answered {answer.decode()}")
         to_start, to_first = 1000 * (start - began), 1000 * (first - began)
-        return Stream(good, lost, received, seconds, cpu, to_start, to_first)
+        return Stream(answer, seconds, cpu_after - cpu, own_after - own, to_start, to_first)
 
-
-def _judge(answer: bytes, rows: int) -> tuple[int, int, int]:
-    """Rows with facts, rows lost, and bytes received, of a whole answer."""
-    lines = [json.loads(line) for line in answer.splitlines()]
-    records = [line for line in lines if line["type"] == "image"]
-    good = {line["index"] for line in records if line["image_info"] is not None}
-    summary = lines[-1]
-    lost = rows - len(good & set(range(rows))) + len(records) - len({r["index"] for r in records})
-    if summary["type"] != "summary" or not summary["complete"]:
-        lost = max(lost, 1)
-    return len(good), lost, int(summary.get("bytes", 0))
+    def _cpu(self) -> tuple[float, float]:
+        """Seconds used so far: by all, and by the server's own process."""
+        times = self.process.cpu_times()
+        return processes.cpu_seconds(self.process), times.user + times.system
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import threading
@@ -13,12 +12,11 @@ from pathlib import Path
 from statistics import median
 
 import psutil
-import redis
 from bench_processes import environment, picture_host, rss, started
+from bench_redis import redis_server
 from PIL import Image
 
 from workers.jobs import keys
-from workers.jobs.binary import find_server
 
 __all__ = ["measure"]
 
@@ -39,16 +37,8 @@ class Stage:
             Image.new("RGB", (16 + number, 16), (number * 16, 99, 200)).save(
                 self.pictures / f"{number}.png"
             )
-        socket = folder / "r.sock"
-        command = [str(find_server()), "--port", "0", "--unixsocket", str(socket)]
-        command += ["--dir", str(folder), "--save", "", "--appendonly", "yes"]
-        self.process = stack.enter_context(
-            subprocess.Popen([*command, "--logfile", str(folder / "redis.log")])
-        )
-        stack.callback(self.process.terminate)
-        self.url = f"unix://{socket}"
-        self.redis = stack.enter_context(redis.Redis.from_url(self.url))
-        _until(lambda: socket.exists(), "Redis")
+        server = stack.enter_context(redis_server(folder, append_only=True))
+        self.pid, self.url, self.redis = server.pid, server.url, server.client
 
     @contextmanager
     def consumers(self, count: int, host: str) -> Iterator[list[psutil.Process]]:
@@ -147,7 +137,7 @@ def _small_and_large(stage: Stage, host: str, options: argparse.Namespace) -> di
     with stage.consumers(1, host) as (consumer,):
         told["first_ms_idle"] = round(median(_small(stage, host) for _ in range(options.times)), 1)
         _say(f"XADD to the first result of 10 rows, median of {options.times}", told)
-        peaks = Peaks({"redis": psutil.Process(stage.process.pid), "consumer": consumer})
+        peaks = Peaks({"redis": psutil.Process(stage.pid), "consumer": consumer})
         peaks.start()
         job = stage.inject(host, options.large_rows)
         _until(lambda: stage.redis.hget(keys.job(job), "done") is not None, "the large job")

@@ -7,7 +7,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 
-from server import access, health, images, jobs, keys, lifecycle, submissions
+from server import access, batches, health, images, jobs, keys, lifecycle, submissions
 from server.admission import working
 from server.gate import Gate
 from server.listener import Runner
@@ -54,6 +54,10 @@ def create_app(
         [
             *working("/api/v1/images_info", images.images_info),
             *working("/api/v1/images_info_async", submissions.images_info_async),
+            *working("/api/v1/batch_predict", batches.batch_predict),
+            *working("/api/v1/batch_predict_async", submissions.batch_predict_async),
+            web.get("/api/v1/predictors", batches.predictors),
+            web.get("/api/v1/predictors/", batches.predictors),
             *jobs.routes(),
             web.get("/ping", health.ping),
             web.get("/ping/", health.ping),

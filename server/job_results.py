@@ -22,7 +22,8 @@ from workers.jobs.patience import RedisAway
 from workers.jobs.recorded import Shard
 from workers.jobs.refusals import JobExpired, JobUnknown
 from workers.jobs.states import JobState, place
-from workers.records import progress_line, start_line
+from workers.lines import start_line
+from workers.summary import progress_line
 
 __all__ = ["results"]
 
@@ -117,6 +118,7 @@ class _Reading:
         line = state.summary.line(
             seconds=state.seconds,
             manifest_sha256=state.manifest_sha256,
+            provenance=state.provenance,
             reason=reason,
             cursor=self._cursor,
         )

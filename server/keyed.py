@@ -12,7 +12,8 @@ from aiohttp import web
 
 from server.ndjson import IDLE_SECONDS, log_end
 from server.streams import OpenStream
-from workers.records import Summary
+from workers.records import Record
+from workers.summary import Summary
 
 __all__ = ["wants_keyed", "write_keyed"]
 
@@ -26,7 +27,7 @@ def wants_keyed(request: web.Request) -> bool:
     return "application/json" in accepted and "application/x-ndjson" not in accepted
 
 
-async def write_keyed(request: web.Request, stream: OpenStream) -> web.StreamResponse:
+async def write_keyed(request: web.Request, stream: OpenStream[Record]) -> web.StreamResponse:
     """Write the whole object; blank lines keep it alive while nothing comes.
 
     Raises:

@@ -6,15 +6,18 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import aclosing
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from server.streams import OpenStream
-from workers.records import Summary, progress_line
+from workers.summary import Answering, Summary, progress_line
 
 __all__ = ["CONTENT_TYPE", "HEADERS", "IDLE_SECONDS", "log_end", "write_ndjson"]
 
 logger = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=Answering)
 
 CONTENT_TYPE = "application/x-ndjson"
 #: A stream without a record for so long gets a progress line, so that no proxy cuts it.
@@ -30,12 +33,15 @@ HEADERS = {
 
 async def write_ndjson(
     request: web.Request,
-    stream: OpenStream,
+    stream: OpenStream[R],
     *,
     start: bytes,
     sha256: Callable[[], str | None],
+    provenance: dict[str, Any] | None = None,
 ) -> web.StreamResponse:
-    """Write the whole stream. A client that does not read stops the work, not the memory.
+    """Write the whole stream, with the *provenance* of predictions in its summary.
+
+    A client that does not read stops the work, not the memory.
 
     The end of the body is left to be written when the handler returns: a client that has seen it
     and hangs up can then no longer cut off what it got whole.
@@ -57,7 +63,10 @@ async def write_ndjson(
                 summary.count(record)
             await response.write(b"".join([record.line() for record in records]))
     line = summary.line(
-        seconds=time.monotonic() - began, manifest_sha256=sha256(), reason=stream.reason
+        seconds=time.monotonic() - began,
+        manifest_sha256=sha256(),
+        provenance=provenance,
+        reason=stream.reason,
     )
     await response.write(line)
     log_end(summary, stream.reason)

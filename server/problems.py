@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from workers.errors import ManifestError, ManifestNotFound, ManifestTooLarge
+from workers.errors import ManifestError, ManifestNotFound, ManifestTooLarge, PredictorError
 from workers.jobs.patience import RedisAway
 from workers.jobs.refusals import (
     IntakeExhausted,
@@ -74,6 +74,10 @@ def problem_of(exc: Exception, request_id: str) -> web.Response:
     elif isinstance(exc, ManifestNotFound):
         status, error, detail = 422, "Invalid input file url", str(exc)
         fields = [("filepath", str(exc))]
+    elif isinstance(exc, PredictorError):
+        status, error = 422, str(exc)
+        detail = error
+        fields = [(exc.field, exc.sentence)]
     elif isinstance(exc, ManifestTooLarge):
         status, error = 413, str(exc)
         detail = error

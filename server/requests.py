@@ -1,9 +1,9 @@
-"""The body of a request → a validated `InfoRequest`. What is wrong is named, field by field."""
+"""A request → what it asks for, validated. What is wrong is named, field by field."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
@@ -11,12 +11,14 @@ from pydantic import ValidationError
 
 from server.bodies import Body
 from server.problems import RequestError
-from workers.asked import InfoRequest, wrong_fields
+from workers.asked import Asked, wrong_fields
 from workers.errors import ManifestError, ManifestTooLarge
 from workers.manifest.kinds import Kind, check_readable
 from workers.manifest.objects import MAX_INLINE_ROWS
 
-__all__ = ["MANIFEST_TYPES", "read_json", "read_query", "refuse_unreadable"]
+__all__ = ["MANIFEST_TYPES", "read_json", "read_query", "read_request", "refuse_unreadable"]
+
+A = TypeVar("A", bound=Asked)
 
 #: What a manifest may come as, in the body itself.
 MANIFEST_TYPES = {
@@ -36,7 +38,18 @@ MAX_CONTAINERS = 300_000
 MAX_VALUES = 500_000
 
 
-async def read_json(request: web.Request) -> InfoRequest:
+async def read_request(request: web.Request, model: type[A]) -> tuple[A, Kind | None]:
+    """What is asked for, and of which kind the body is where that is the manifest itself.
+
+    Raises:
+        RequestError: as `read_json` and `read_query`.
+    """
+    kind = MANIFEST_TYPES.get(request.content_type)
+    asked = await read_json(request, model) if kind is None else read_query(request, model)
+    return asked, kind
+
+
+async def read_json(request: web.Request, model: type[A]) -> A:
     """The request in a JSON body.
 
     Raises:
@@ -66,7 +79,7 @@ async def read_json(request: web.Request) -> InfoRequest:
     if isinstance(images, list) and len(images) > MAX_INLINE_ROWS:
         told = f"more than {MAX_INLINE_ROWS} rows: send them as a manifest"
         raise RequestError(413, told, fields=[("images", told)])
-    asked = _validated(data)
+    asked = _validated(model, data)
     if asked.filepath is None and asked.images is None:
         missing = "give filepath or images"
         raise RequestError(
@@ -75,7 +88,7 @@ async def read_json(request: web.Request) -> InfoRequest:
     return asked
 
 
-def read_query(request: web.Request) -> InfoRequest:
+def read_query(request: web.Request, model: type[A]) -> A:
     """The options of a request whose body is the manifest. Raises RequestError (422)."""
     data: dict[str, Any] = {}
     for name, value in request.query.items():
@@ -86,7 +99,7 @@ def read_query(request: web.Request) -> InfoRequest:
                 fields=[(name, "the body is the manifest")],
             )
         data[name] = value
-    return _validated(data)
+    return _validated(model, data)
 
 
 def refuse_unreadable(kind: Kind | None, status: int, field: str) -> None:
@@ -106,9 +119,9 @@ async def _read(request: web.Request) -> bytes:
         raise RequestError(413, told) from exc
 
 
-def _validated(data: Mapping[str, Any]) -> InfoRequest:
+def _validated(model: type[A], data: Mapping[str, Any]) -> A:
     try:
-        return InfoRequest.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as exc:
         fields = wrong_fields(exc)
         told = "; ".join(f"{name}: {sentence}" for name, sentence in fields)

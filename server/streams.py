@@ -6,34 +6,38 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
+from typing import Any, Generic, TypeVar
 
 from server.problems import RequestError, ShuttingDown
-from workers.errors import ManifestError
-from workers.pipeline import Inspection
-from workers.records import Record
+from workers.errors import ManifestError, PredictorLost
+from workers.flow import Flow
+from workers.summary import Answering
 
 __all__ = ["OpenStream", "OpenStreams"]
 
 logger = logging.getLogger(__name__)
 
 
-class OpenStream:
+R = TypeVar("R", bound=Answering)
+
+
+class OpenStream(Generic[R]):
     """One answer being written."""
 
-    def __init__(self, inspection: Inspection) -> None:
-        self._inspection = inspection
+    def __init__(self, flow: Flow[R]) -> None:
+        self._flow = flow
         self.task = asyncio.current_task()
         self.reason: str | None = None  #: why it was ended early
 
-    async def batches(self, *, idle: float) -> AsyncGenerator[list[Record], None]:
+    async def batches(self, *, idle: float) -> AsyncGenerator[list[R], None]:
         """Records as they come, an empty list each *idle* seconds without.
 
         Does not raise: what ended them early stands in `reason` then.
         """
         try:
-            async for records in self._inspection.batches(idle=idle):
+            async for records in self._flow.batches(idle=idle):
                 yield records
-        except ManifestError as exc:
+        except (ManifestError, PredictorLost) as exc:
             self.reason = self.reason or f"failed: {exc}"
         except Exception:
             logger.exception("a stream failed", extra={"action": "stream_failed"})
@@ -41,7 +45,7 @@ class OpenStream:
 
     async def end(self, reason: str) -> None:
         """Start no more rows; what is under way is recorded as cancelled."""
-        if await self._inspection.stop():
+        if await self._flow.stop():
             self.reason = reason
 
 
@@ -51,7 +55,7 @@ class OpenStreams:
     def __init__(self, most: int) -> None:
         self._most = most
         self._admitted = 0  # requests, also those whose stream has not begun yet
-        self._open: set[OpenStream] = set()
+        self._open: set[OpenStream[Any]] = set()
         self._clocks: set[asyncio.Timeout] = set()
         self.draining = False
 
@@ -84,10 +88,10 @@ class OpenStreams:
             self._admitted -= 1
 
     @contextmanager
-    def entered(self, inspection: Inspection) -> Iterator[OpenStream]:
+    def entered(self, flow: Flow[R]) -> Iterator[OpenStream[R]]:
         """Count a stream among the open ones. Raises ShuttingDown while draining."""
         self.check()
-        stream = OpenStream(inspection)
+        stream = OpenStream(flow)
         self._open.add(stream)
         try:
             yield stream

@@ -18,9 +18,9 @@ from aiohttp import web
 from server import keys
 from server.job_requests import ledger_of, links, wrong
 from server.problems import RequestError
-from server.requests import MANIFEST_TYPES, read_json, read_query, refuse_unreadable
+from server.requests import read_request, refuse_unreadable
 from server.uploads import receive_kept
-from workers.asked import InfoRequest
+from workers.asked import ASKED, Asked
 from workers.jobs.fields import BadEntry, Job, parse_entry
 from workers.jobs.ledger import Ledger
 from workers.jobs.patience import RedisAway
@@ -35,8 +35,9 @@ from workers.jobs.states import JobState
 from workers.manifest.files import open_below
 from workers.manifest.kept import KeptUpload, remove_upload
 from workers.manifest.kinds import kind_of_name
+from workers.options import BatchOptions
 
-__all__ = ["images_info_async"]
+__all__ = ["batch_predict_async", "images_info_async"]
 
 HEADER = "Idempotency-Key"
 LONGEST_KEY = 255
@@ -44,29 +45,40 @@ LONGEST_KEY = 255
 
 async def images_info_async(request: web.Request) -> web.Response:
     """`POST /api/v1/images_info_async`: 202 with the job."""
+    return await _async(request, "images_info")
+
+
+async def batch_predict_async(request: web.Request) -> web.Response:
+    """`POST /api/v1/batch_predict_async`: 202 with the job."""
+    return await _async(request, "batch_predict")
+
+
+async def _async(request: web.Request, kind_of_job: str) -> web.Response:
     ledger = ledger_of(request)
     token = _token(request)
-    kind = MANIFEST_TYPES.get(request.content_type)
-    if kind is None:
-        job, fingerprint = _named(request, await read_json(request))
-        return _accepted(await _to_its_end(_submit(ledger, job, token, fingerprint)))
-    asked = read_query(request)
+    asked, kind = await read_request(request, ASKED[kind_of_job])
     _refuse_ordered(asked)
+    options = asked.options()
+    if isinstance(options, BatchOptions):  # consumers look again, at what they have
+        await request.app[keys.ENGINE].recipe(options)
+    if kind is None:
+        job, fingerprint = _named(request, kind_of_job, asked)
+        return _accepted(await _to_its_end(_submit(ledger, job, token, fingerprint)))
     refuse_unreadable(kind, 415, "Content-Type")
     await ledger.check()  # before all of it is taken in for nothing
     async with receive_kept(request, kind) as upload:
         root = Path(request.app[keys.SETTINGS].data_root)
-        return _accepted(await _to_its_end(_submit_upload(ledger, root, upload, asked, token)))
+        bare = Job(kind_of_job, options)
+        return _accepted(await _to_its_end(_submit_upload(ledger, root, upload, bare, token)))
 
 
-def _named(request: web.Request, asked: InfoRequest) -> tuple[Job, str]:
+def _named(request: web.Request, kind_of_job: str, asked: Asked) -> tuple[Job, str]:
     """The job of a JSON body, and what tells it from others. Raises RequestError."""
-    _refuse_ordered(asked)
     root = Path(request.app[keys.SETTINGS].data_root)
     if asked.filepath is not None:
         os.close(open_below(root, asked.filepath))
         refuse_unreadable(kind_of_name(asked.filepath), 422, "filepath")
-    job = Job("images_info", asked.options(), asked.filepath, None, asked.images)
+    job = Job(kind_of_job, asked.options(), asked.filepath, None, asked.images)
     try:
         entry = job.entry()
     except TypeError as exc:
@@ -91,14 +103,13 @@ async def _submit(ledger: Ledger, job: Job, token: str, fingerprint: str) -> str
 
 
 async def _submit_upload(
-    ledger: Ledger, root: Path, upload: KeptUpload, asked: InfoRequest, token: str
+    ledger: Ledger, root: Path, upload: KeptUpload, bare: Job, token: str
 ) -> str:
     """Keep the upload and hand the job in. No job is without its file.
 
     The file is removed only where the job surely was not taken: else consumers remove what is old
     and named by no job.
     """
-    bare = Job("images_info", asked.options())
     fingerprint = _fingerprint({**bare.entry(), "kind of upload": f"{upload.kind} {upload.sha256}"})
     # The same request again, after an answer that was lost, has its file under the same name.
     stem = hashlib.sha256(f"{token} {fingerprint}".encode()).hexdigest()[:32]
@@ -184,7 +195,7 @@ def _bytes(value: str | bytes) -> bytes:
     return value.encode() if isinstance(value, str) else value
 
 
-def _refuse_ordered(asked: InfoRequest) -> None:
+def _refuse_ordered(asked: Asked) -> None:
     if asked.ordered:
         told = "records of a job come as they are recorded: sort by index"
         raise RequestError(422, f"ordered: {told}", fields=[("ordered", told)])

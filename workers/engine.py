@@ -14,9 +14,13 @@ from aiohttp.abc import AbstractResolver
 
 from imaging.options import Limits
 from workers.fetch.download import Downloads
+from workers.fetch.memory import Budget
 from workers.fetch.session import open_session
 from workers.fetch.turns import Turns
+from workers.options import BatchOptions
 from workers.pool.pool import ImagePool, PoolSettings, open_pool
+from workers.predictors import Predictors
+from workers.recipe import Recipe, recipe_for
 from workers.settings import WorkSettings
 
 __all__ = ["Engine", "open_engine"]
@@ -31,6 +35,12 @@ class Engine:
     turns: Turns
     pool: ImagePool
     limits: Limits
+    predictors: Predictors
+    arrays: Budget  #: of batches that are put together
+
+    async def recipe(self, options: BatchOptions) -> Recipe:
+        """What batches are made with that are asked for so. Raises PredictorError."""
+        return await recipe_for(self.predictors, options, most_bytes=self.arrays.size)
 
 
 @asynccontextmanager
@@ -54,4 +64,12 @@ async def open_engine(
             per_host=settings.max_connections_per_host,
             trusted=settings.trusted_hosts,
         )
-        yield Engine(settings, Downloads(session, settings), turns, pool, limits)
+        predictors = Predictors(settings, pool)
+        await predictors.look()
+        arrays = Budget(int(settings.max_inflight_bytes), largest=int(settings.max_inflight_bytes))
+        try:
+            yield Engine(
+                settings, Downloads(session, settings), turns, pool, limits, predictors, arrays
+            )
+        finally:
+            await predictors.close()

@@ -4,6 +4,8 @@
      ├── SettingsError    the environment is wrong: tell the operator, do not start
      ├── EmbeddedRedisError   a Redis of our own cannot be had: say why, do not start
      │    └── RedisMissing    for there is no server program: say what to install
+     ├── PredictorError   who was asked to predict cannot: tell the client
+     ├── PredictorLost    it was there, and is not any more: the stream, or the job, has failed
      └── ManifestError    the list as a whole cannot be read (one bad row is never an error)
           ├── ManifestNotFound   no such file, or not one that may be read: tell the client
           └── ManifestTooLarge   more bytes than allowed
@@ -18,6 +20,8 @@ __all__ = [
     "ManifestError",
     "ManifestNotFound",
     "ManifestTooLarge",
+    "PredictorError",
+    "PredictorLost",
     "RedisMissing",
     "SettingsError",
     "WorkError",
@@ -38,6 +42,25 @@ class EmbeddedRedisError(WorkError):
 
 class RedisMissing(EmbeddedRedisError):
     """There is no server program to start."""
+
+
+class PredictorError(WorkError):
+    """There is no such predictor, it could not load, or it cannot do what is asked.
+
+    `field` is the option that is wrong.
+    """
+
+    def __init__(self, field: str, sentence: str) -> None:
+        super().__init__(field, sentence)
+        self.field = field
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.sentence}"
+
+
+class PredictorLost(WorkError):
+    """The predictor is gone, or another by now: no further batch is predicted."""
 
 
 class ManifestError(WorkError):

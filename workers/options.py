@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
-__all__ = ["Depth", "InfoOptions"]
+from imaging.options import Filter, Fit
+from imaging.predictors import about
+
+__all__ = ["BatchOptions", "Depth", "InfoOptions", "Options", "Pixels", "text_of"]
 
 
 class Depth(StrEnum):
@@ -14,6 +18,14 @@ class Depth(StrEnum):
 
     HEADER = "header"  #: the first bytes, in the event loop
     FULL = "full"  #: the whole file, decoded in the pool
+
+
+class Pixels(StrEnum):
+    """Whether the array of a batch stands in its line, and how."""
+
+    NONE = "none"  #: it does not
+    NPY = "npy"  #: base64 of a `.npy` file
+    LIST = "list"  #: nested lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +47,56 @@ class InfoOptions:
     def json(self) -> dict[str, Any]:
         """As the `start` line tells them."""
         return asdict(self)
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Self:
+        """The options that `json` told. Raises ValueError, TypeError or KeyError."""
+        return cls(**{**said, "depth": Depth(said["depth"])})
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """Options of `batch_predict`."""
+
+    batch_size: int = 32  #: rows predicted together
+    predictor: str = about.DEFAULT
+    size: tuple[int, int] | None = None  #: (width, height); None: what the predictor wants
+    fit: Fit = Fit.STRETCH
+    matte: str = "#ffffff"  #: behind transparency and around a padded picture
+    filter: Filter = Filter.BICUBIC
+    pixels: Pixels = Pixels.NONE
+    ordered: bool = False  #: batches in manifest order
+    limit: int | None = None  #: only the first so many rows
+    timeout: float | None = None  #: seconds a picture, instead of the setting
+    extra: bool = False  #: pass the other columns of the manifest through
+
+    def json(self) -> dict[str, Any]:
+        """As the `start` line tells them."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any]) -> Self:
+        """The options that `json` told. Raises ValueError, TypeError or KeyError."""
+        size = said["size"]
+        if size is not None:
+            width, height = size
+            size = int(width), int(height)
+        known = {
+            "size": size,
+            "fit": Fit(said["fit"]),
+            "filter": Filter(said["filter"]),
+            "pixels": Pixels(said["pixels"]),
+        }
+        return cls(**{**said, **known})
+
+
+Options = InfoOptions | BatchOptions
+
+
+def text_of(value: object) -> str:
+    """An option as a field of a job has it: `1` for true, `224x224` for a size."""
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, tuple):
+        return "x".join(map(str, value))
+    return str(value)

@@ -7,11 +7,10 @@ is between (queued, fetched, decoded, waiting for its turn or for the reader) is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
+from typing import Generic, Protocol, TypeVar
 
-from workers.records import Record
-
-__all__ = ["Outbox"]
+__all__ = ["Outbox", "Placed"]
 
 #: Records that come this soon behind one another leave together: fewer writes, seen at once.
 LINGER_SECONDS = 0.05
@@ -19,15 +18,34 @@ LINGER_SECONDS = 0.05
 BATCH_RECORDS = 128
 
 
-class Outbox:
-    """Admits rows, takes their records, gives them out in batches."""
+class Placed(Protocol):
+    """What answers one row, or several behind one another."""
+
+    @property
+    def index(self) -> int:
+        """Of its first row."""
+        ...
+
+    @property
+    def width(self) -> int:
+        """How many rows it answers."""
+        ...
+
+
+R = TypeVar("R", bound=Placed)
+
+
+class Outbox(Generic[R]):
+    """Admits rows, takes their records, gives them out in batches. A record answers rows that were
+    admitted one behind the other, one or several.
+    """
 
     def __init__(self, window: int, *, ordered: bool) -> None:
         self._window = window
         self._ordered = ordered
         self._open = 0  # admitted, not given out
-        self._out: list[Record] = []
-        self._early: dict[int, Record] = {}  # ordered: finished before their turn
+        self._out: list[R] = []
+        self._early: dict[int, R] = {}  # ordered: finished before their turn
         self._next: int | None = None  # ordered: whose turn it is
         self._ended = False
         self._error: BaseException | None = None
@@ -52,13 +70,14 @@ class Outbox:
         if self._next is None:
             self._next = index
 
-    def put(self, record: Record) -> None:
-        """Take the record of an admitted row."""
+    def put(self, record: R) -> None:
+        """Take the record of admitted rows."""
         if self._ordered:
             self._early[record.index] = record
             while self._next is not None and self._next in self._early:
-                self._out.append(self._early.pop(self._next))
-                self._next += 1
+                turn = self._early.pop(self._next)
+                self._out.append(turn)
+                self._next += turn.width
         else:
             self._out.append(record)
         self._wake()
@@ -82,10 +101,10 @@ class Outbox:
     def cut(self) -> None:
         """End now: rows without a record will not get one."""
         self._out += [self._early.pop(index) for index in sorted(self._early)]
-        self._open = len(self._out)
+        self._open = _rows(self._out)
         self.end()
 
-    async def batches(self, *, idle: float) -> AsyncIterator[list[Record]]:
+    async def batches(self, *, idle: float) -> AsyncIterator[list[R]]:
         """Batches until all is given out; an empty one each *idle* seconds without a record."""
         first = True
         while True:
@@ -95,7 +114,7 @@ class Outbox:
             if not self._out and self._all_out():
                 break
             batch, self._out = self._out, []
-            self._open -= len(batch)
+            self._open -= _rows(batch)
             first = first and not batch
             if self._feeder is not None and not self._feeder.done():
                 self._feeder.set_result(None)
@@ -104,10 +123,10 @@ class Outbox:
             raise self._error
 
     def _held(self) -> int:
-        return len(self._out) + len(self._early)
+        return _rows(self._out) + _rows(self._early.values())
 
     def _all_out(self) -> bool:
-        return self._ended and self._open == len(self._out)
+        return self._ended and self._open == _rows(self._out)
 
     async def _until(self, count: int, seconds: float) -> None:
         """Wait for *count* records, the last one, or the time."""
@@ -125,6 +144,10 @@ class Outbox:
     def _wake(self) -> None:
         if self._taker is not None and (len(self._out) >= self._wanted or self._all_out()):
             _set(self._taker)
+
+
+def _rows(records: Iterable[Placed]) -> int:
+    return sum(record.width for record in records)
 
 
 def _set(future: asyncio.Future[None]) -> None:

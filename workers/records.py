@@ -1,43 +1,17 @@
-"""The answer to one row, the tally of all, and the one line codec.
-
-What the HTTP stream writes and what a job keeps are these same bytes: compact JSON, one object a
-line, each with its `type`.
-"""
+"""The answer to one row, and how its bytes were got."""
 
 from __future__ import annotations
 
-import builtins
-import json
-from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from imaging.facts import ErrorCode, Failure, ImageInfo
+from imaging.facts import Failure, ImageInfo
+from workers.lines import encode_line, encode_value
 
-__all__ = ["SCHEMA", "Fetch", "Record", "Summary", "encode_line", "progress_line", "start_line"]
-
-#: Raised when a line's fields change their meaning; new fields do not raise it.
-SCHEMA = 1
-
-
-def encode_line(line: dict[str, Any]) -> bytes:
-    """One NDJSON line, its break included."""
-    try:
-        return orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE)
-    except TypeError:
-        return _escaped(line) + b"\n"
-
-
-def _escaped(value: object) -> bytes:
-    """JSON by the standard library, for lone surrogates and integers beyond 64 bits."""
-    return json.dumps(value, separators=(",", ":"), default=_plain).encode()
-
-
-def _plain(value: object) -> object:
-    """What the standard library does not know."""
-    return orjson.loads(orjson.dumps(value)) if isinstance(value, orjson.Fragment) else str(value)
+__all__ = ["Fetch", "Record", "failure_json"]
 
 
 @dataclass(slots=True)
@@ -121,6 +95,16 @@ class Record:
     thumbnail: str | None = None  #: a `data:` URI
     extra: bytes | None = None  #: the manifest's other columns: a JSON object
 
+    @property
+    def width(self) -> int:
+        """How many rows it answers."""
+        return 1
+
+    def answers(self) -> Iterator[tuple[Failure | None, int]]:
+        """What to count: of each row why it failed, if it did, and the bytes received for it."""
+        failure = self.outcome if isinstance(self.outcome, Failure) else None
+        yield failure, 0 if self.fetch is None else self.fetch.bytes
+
     def line(self) -> bytes:
         """The record as one NDJSON line."""
         line: dict[str, Any] = {
@@ -153,90 +137,4 @@ class Record:
                 "image_dimension": self.outcome.image_dimension,
                 "image_format": self.outcome.image_format,
             }
-        try:
-            key = orjson.dumps(self.id)
-        except TypeError:
-            key = _escaped(self.id)
-        return key + b":" + encode_line(pair).rstrip(b"\n")
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a stream's records add up to. `rows` counts records written."""
-
-    rows: int = 0
-    ok: int = 0
-    bytes: int = 0
-    errors: Counter[str] = field(default_factory=Counter)
-    http_statuses: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def failed(self) -> int:
-        """Records without facts."""
-        return self.rows - self.ok
-
-    def count(self, record: Record) -> None:
-        """Add one record."""
-        self.rows += 1
-        if record.fetch is not None:
-            self.bytes += record.fetch.bytes
-        if isinstance(record.outcome, Failure):
-            self.errors[record.outcome.code.value] += 1
-            if record.outcome.code is ErrorCode.HTTP_STATUS:
-                self.http_statuses[str(record.outcome.http_status)] += 1
-        else:
-            self.ok += 1
-
-    def line(
-        self,
-        *,
-        seconds: float,
-        manifest_sha256: str | None = None,
-        reason: str | None = None,
-        cursor: str | None = None,
-    ) -> builtins.bytes:
-        """The last line of a stream: complete unless there is a *reason* why not.
-
-        Of a job's results the *cursor* tells where to read on.
-        """
-        line: dict[str, Any] = {
-            "type": "summary",
-            "rows": self.rows,
-            "ok": self.ok,
-            "failed": self.failed,
-            "errors": dict(self.errors.most_common()),
-            "http_statuses": dict(self.http_statuses.most_common()),
-            "bytes": self.bytes,
-            "seconds": round(seconds, 3),
-            "manifest_sha256": manifest_sha256,
-            "complete": reason is None,
-        }
-        if reason is not None:
-            line["reason"] = reason
-        if cursor is not None:
-            line["cursor"] = cursor
-        return encode_line(line)
-
-
-def start_line(
-    *, kind: str, manifest: str | None, options: dict[str, Any], job: str | None = None
-) -> bytes:
-    """The first line of a stream, or of the results of a *job*."""
-    return encode_line(
-        {
-            "type": "start",
-            "schema": SCHEMA,
-            "kind": kind,
-            "job": job,
-            "manifest": manifest,
-            "options": options,
-        }
-    )
-
-
-def progress_line(summary: Summary, *, cursor: str | None = None) -> bytes:
-    """A line that keeps an idle stream alive; in a job's results, the place reached in them."""
-    line: dict[str, Any] = {"type": "progress", "done": summary.rows, "failed": summary.failed}
-    if cursor is not None:
-        line["cursor"] = cursor
-    return encode_line(line)
+        return encode_value(self.id) + b":" + encode_value(pair)

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from imaging.predictors.about import BUILT_IN, is_name
 from workers.errors import SettingsError
 from workers.fetch.guard import Network, parse_network
 
@@ -26,6 +27,7 @@ VERSION = "0.1.0"
 _BYTES_PER_PIXEL = 24
 _POOL_HEADROOM = 256 * 1024**2
 
+_CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _REDIS = re.compile(r"(rediss?://[^/\s]|unix:///)\S*\Z")
 
 MiB = 1024**2
@@ -48,6 +50,10 @@ class WorkSettings(BaseSettings):
 
     data_root: Path = Field(Path("data"), description="manifests and uploads live below it")
     var: Path = Field(Path("var"), description="where a Redis of our own keeps its files")
+    models_dir: Path | None = Field(None, description="ONNX files that requests may name")
+    predictors: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+        (), description="name=module:Class of predictors of your own"
+    )
     redis_url: SecretStr | None = Field(
         None, description="redis://, rediss:// or unix:// of the Redis jobs live in; none: our own"
     )
@@ -91,6 +97,9 @@ class WorkSettings(BaseSettings):
         None, ge=64 * MiB, description="address space a process may add to what it starts with"
     )
     decode_timeout: float = Field(20.0, gt=0, le=3600, description="seconds to decode one picture")
+    predict_timeout: float = Field(
+        60.0, gt=0, le=3600, description="seconds to predict one batch, or to load a model"
+    )
     shard_rows: int = Field(128, ge=1, le=1024, description="rows leased and recorded together")
     lease_seconds: float = Field(
         30.0, ge=0.5, le=3600, description="without a heartbeat for so long, work is taken over"
@@ -131,6 +140,35 @@ class WorkSettings(BaseSettings):
     def _hosts(cls, value: object) -> object:
         parts = _split(value)
         return frozenset(str(part).lower() for part in parts) if isinstance(parts, list) else parts
+
+    @field_validator("predictors", mode="before")
+    @classmethod
+    def _classes(cls, value: object) -> object:
+        parts = _split(value)
+        if not isinstance(parts, list | tuple):
+            return value
+        pairs: list[tuple[str, str]] = []
+        for part in parts:
+            name, _, where = (
+                part.partition("=") if isinstance(part, str) else (part[0], "", part[1])
+            )
+            name, where = name.strip(), where.strip()
+            if not is_name(name) or not _CLASS.fullmatch(where):
+                msg = f"{part!r} is not name=module:Class"
+                raise ValueError(msg)
+            if name in BUILT_IN or name in dict(pairs):
+                msg = f"there are two predictors {name!r}"
+                raise ValueError(msg)
+            pairs.append((name, where))
+        return tuple(pairs)
+
+    @field_validator("models_dir")
+    @classmethod
+    def _models(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            msg = f"{value} is not a folder"
+            raise ValueError(msg)
+        return value
 
     @field_validator("data_root")
     @classmethod
@@ -224,7 +262,8 @@ def show_settings(settings: WorkSettings) -> str:
     for name in sorted(type(settings).model_fields):
         value = getattr(settings, name)
         if isinstance(value, tuple | frozenset):
-            value = ",".join(sorted(str(part) for part in value))
+            shown = ("=".join(part) if isinstance(part, tuple) else str(part) for part in value)
+            value = ",".join(sorted(shown))
         elif isinstance(value, int):  # ByteSize and bool write themselves otherwise
             value = int(value)
         lines.append(f"{PREFIX}{name.upper()}={'' if value is None else value}")

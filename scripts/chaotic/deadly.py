@@ -18,31 +18,32 @@ DEADLY_PICTURE = "CHAOS_DEADLY_PICTURE"
 
 def examine_or_die(data: bytes, *others: Any) -> Any:
     """What a process of the pool does with a picture, but for one."""
-    from workers.pool import child
+    from workers.pool import entries
 
     if zlib.crc32(data) == int(os.environ[DEADLY_PICTURE]):
         os.kill(os.getpid(), signal.SIGKILL)
-    return child.examine_item(data, *others)
+    return entries.examine_item(data, *others)
 
 
 def main() -> int:
     """Run a consumer; returns the exit code."""
     from scripts.chaotic import deadly  # by its name, as a child of the pool will find it
     from workers import __main__ as program
-    from workers import pipeline
+    from workers import flow, pipeline
 
-    parse = pipeline.parse_target
+    parse = flow.parse_target
 
     def parse_or_die(url: str) -> Any:
         if "/deadly/" in url:
             os.kill(os.getpid(), signal.SIGKILL)
         return parse(url)
 
-    class Child:
+    class Entries:
+        prepare_item = pipeline.entries.prepare_item
         examine_item = staticmethod(deadly.examine_or_die)
 
-    pipeline.parse_target = parse_or_die
-    pipeline.child = Child  # type: ignore[assignment]
+    flow.parse_target = parse_or_die
+    pipeline.entries = Entries  # type: ignore[assignment]
     return program.main()
 
 

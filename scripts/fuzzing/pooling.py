@@ -11,7 +11,7 @@ from imaging.examine import Examined
 from imaging.facts import ErrorCode, Failure
 from imaging.options import Limits
 from scripts.fuzzing.mutants import Mutants
-from workers.pool import child
+from workers.pool import child, entries
 from workers.pool.pool import ImagePool, PoolSettings, open_pool
 
 __all__ = ["Outcomes", "through_the_pool"]
@@ -60,7 +60,7 @@ async def _chunk(pool: ImagePool, mutants: Mutants, numbers: range, outcomes: Ou
     items = [mutants.make(number)[1] for number in numbers]
     try:
         async with pool.slot() as slot:
-            results = await slot.run(child.examine_item, items, SETTINGS.limits, 32)
+            results = await slot.run(entries.examine_item, items, SETTINGS.limits, 32)
     except Exception as exc:
         outcomes.findings.append((numbers[0], f"the chunk raised {exc!r}"))
         return

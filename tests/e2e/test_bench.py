@@ -72,6 +72,91 @@ def test_each_aim_is_told_with_its_spread(told: tuple[str, dict[str, Any]]) -> N
     assert figures["machine"]["rows"] == ROWS
 
 
+@pytest.fixture(scope="module")
+def predicted(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """What one small run of batches printed and wrote: two sizes, two latencies, one turn."""
+    file = tmp_path_factory.mktemp("bench") / "figures.json"
+    ended = bench(
+        *("predict", "--rows", str(ROWS), "--runs", "1", "--sizes", "16", "24"),
+        *("--latency-ms", "0", "2", "--connections", "3", "--predecessor-rows", "7"),
+        *("--json", str(file)),
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout, json.loads(file.read_text())
+
+
+def test_everyone_makes_batches_and_loses_no_row(predicted: tuple[str, dict[str, Any]]) -> None:
+    """Fetching once for each latency, decoding once for each size, the whole for each of both."""
+    printed, figures = predicted
+    runs = figures["runs"]
+    whole = [("census", ROWS), ("predecessor", 7)]
+    assert [(run["size"], run["latency_ms"], run["who"], run["rows"]) for run in runs] == [
+        *((None, latency, "bare GET", ROWS) for latency in (0, 2)),
+        *(
+            asked
+            for size in (16, 24)
+            for asked in [
+                (size, None, "loop, one core", ROWS),
+                (size, None, "loop, all cores", ROWS),
+                *((size, latency, who, rows) for latency in (0, 2) for who, rows in whole),
+            ]
+        ),
+    ]
+    assert [run["lost"] for run in runs] == [0] * len(runs)
+    assert "no row was lost" in printed
+    assert "img2dataset" not in printed
+
+
+def test_everyone_had_the_same_pictures(predicted: tuple[str, dict[str, Any]]) -> None:
+    """From the host or from memory: as many bytes, row for row."""
+    runs = predicted[1]["runs"]
+    received = {run["bytes"] for run in runs if run["rows"] == ROWS}
+    assert len(received) == 1
+    for run in runs:
+        if run["who"] == "census":
+            assert run["served"] == run["bytes"]
+            assert 0 <= run["cpu_own"] <= run["cpu"]
+            assert 0 < run["start_ms"] <= run["first_ms"] <= 1000 * run["seconds"]
+
+
+def test_each_aim_of_batches_is_told(predicted: tuple[str, dict[str, Any]]) -> None:
+    """Beside everyone at each place; and of each size how far its pixels are from a full decode."""
+    printed, figures = predicted
+    places = {(aim["size"], aim["latency_ms"]) for aim in figures["aims"]}
+    assert places == {(size, latency) for size in (16, 24) for latency in (0, 2, None)}
+    for aim in figures["aims"]:
+        assert aim["name"] in printed
+    for size in ("16", "24"):
+        told = figures["differences"][size]
+        assert told["pictures"] == 32
+        assert 0 <= told["mean"] <= told["p95"] <= told["most"] < 255
+
+
+@pytest.mark.parametrize(
+    ("lines", "lost"),
+    [
+        ([{"prediction": {}}, {"prediction": {}}], 0),
+        ([{"prediction": {}}, {"error": {"code": "timeout"}}], 1),
+        ([{"prediction": {}}], 1),
+        ([{"prediction": {}}, {"prediction": {}}, {"prediction": {}, "index": 1}], 1),
+    ],
+)
+def test_row_without_a_prediction_or_with_two_is_lost(
+    lines: list[dict[str, Any]], lost: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two rows asked for."""
+    monkeypatch.syspath_prepend(SCRIPTS)
+    import bench_answers
+
+    rows = [{"index": index, "id": str(index)} | line for index, line in enumerate(lines)]
+    summary = {"type": "summary", "complete": True, "bytes": 9}
+    told = [{"type": "start"}, {"type": "batch", "batch": 0, "rows": rows}, summary]
+    answer = "".join(json.dumps(line) + "\n" for line in told).encode()
+    question = bench_answers.predict(Path("images.tsv"), rows=2, size=64)
+    assert question.judge(answer).lost == lost
+    assert question.judge(answer.rpartition(b'{"type": "summary"')[0]).lost >= 1
+
+
 def test_profile_names_functions_of_both() -> None:
     """Ours and the client library's."""
     ended = bench("profile-info", "--rows", str(ROWS), "--runs", "1", "--connections", "3")

@@ -10,19 +10,30 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from imaging.decode import Decoded, decode
+from imaging.decode import Decoded, Needed, decode
 from imaging.facts import ErrorCode, Failure
-from imaging.options import Limits
+from imaging.options import Fit, Limits, Resize
 from tests.samples import SAMPLES, bmp, bmp_header, chunk, encode, exif, picture, png, segment
 
 LIMITS = Limits(max_pixels=1_000_000)
 PLAIN = SAMPLES["jpeg-RGB"]
 
 
-def decoded(data: bytes, *, target: int | None = None) -> Decoded:
-    result = decode(data, limits=LIMITS, target=target)
+def decoded(data: bytes, *, needed: Needed | None = None) -> Decoded:
+    result = decode(data, limits=LIMITS, needed=needed)
     assert isinstance(result, Decoded), result
     return result
+
+
+def within(side: int) -> Needed:
+    """A long side that is all that is needed."""
+    return Resize((side, side), fit=Fit.PAD).scaled
+
+
+def exactly(*size: int) -> Needed:
+    """A size that is needed whatever the proportions."""
+    width, height = size
+    return Resize((width, height)).scaled
 
 
 def code(data: bytes, limits: Limits = LIMITS) -> ErrorCode:
@@ -73,22 +84,102 @@ def test_profile_is_noticed(name: str) -> None:
     assert decoded(SAMPLES["jpeg-RGB"]).has_icc is False
 
 
-def test_scaled_decode_never_goes_below_twice_the_target() -> None:
+def test_scaled_decode_never_goes_below_twice_what_is_needed() -> None:
     """Sizes are those of libjpeg's scales; other formats are not scaled."""
     large = encode(picture(size=(640, 480)), "JPEG")
-    sides = {target: max(decoded(large, target=target).image.size) for target in (20, 80, 100, 320)}
-    assert sides == {20: 80, 80: 160, 100: 320, 320: 640}
-    assert decoded(SAMPLES["png-large"], target=20).image.size == (640, 480)
-    tall = encode(picture(size=(1, 640)), "JPEG")
-    assert decoded(tall, target=10).image.size[0] == 1
+    needs = {20: 80, 40: 80, 41: 160, 80: 160, 100: 320, 160: 320, 161: 640, 320: 640, 900: 640}
+    for side, expected in needs.items():
+        assert max(decoded(large, needed=within(side)).image.size) == expected
+    assert decoded(SAMPLES["png-large"], needed=within(20)).image.size == (640, 480)
+
+
+@pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
+@pytest.mark.parametrize("progressive", [False, True])
+def test_every_kind_of_jpeg_is_decoded_at_a_scale(mode: str, progressive: bool) -> None:
+    """And comes out in RGB."""
+    large = encode(picture(mode, (640, 480)), "JPEG", progressive=progressive)
+    image = decoded(large, needed=within(20)).image
+    assert (image.mode, image.size) == ("RGB", (80, 60))
+
+
+@pytest.mark.parametrize(
+    ("turn", "size", "expected"),
+    [
+        (1, (160, 20), (320, 240)),
+        (1, (20, 160), (640, 480)),
+        (1, (20, 20), (80, 60)),
+        (3, (160, 20), (320, 240)),
+        (6, (20, 160), (240, 320)),
+        (6, (160, 20), (480, 640)),
+        (8, (20, 160), (240, 320)),
+        (5, (60, 80), (120, 160)),
+        (7, (61, 80), (240, 320)),
+    ],
+)
+def test_either_axis_asks_for_its_pixels(
+    turn: int, size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    """Both count, and as they lie in the upright picture."""
+    large = encode(picture(size=(640, 480)), "JPEG", exif=exif(turn))
+    asked = []
+
+    def needed(dimension: tuple[int, int]) -> tuple[int, int]:
+        asked.append(dimension)
+        return size
+
+    assert decoded(large, needed=needed).image.size == expected
+    assert asked == [(480, 640) if turn >= 5 else (640, 480)]
+
+
+@pytest.mark.parametrize("size", [(1, 4000), (4000, 1), (3, 4000), (4000, 17)])
+@pytest.mark.parametrize("needed", [within(10), exactly(10, 10), exactly(1, 1)])
+def test_long_thin_pictures_keep_a_pixel(size: tuple[int, int], needed: Needed) -> None:
+    """An axis that has no pixels to spare is not scaled, nor is the other."""
+    result = decoded(encode(picture(size=size), "JPEG"), needed=needed)
+    across, down = needed(size)
+    assert result.image.width >= min(2 * across, size[0])
+    assert result.image.height >= min(2 * down, size[1])
+
+
+@pytest.mark.parametrize(
+    ("turn", "size", "box"),
+    [
+        (1, (126, 84), (0, 0, 125.125, 83.375)),
+        (2, (126, 84), (0.875, 0, 126, 83.375)),
+        (3, (126, 84), (0.875, 0.625, 126, 84)),
+        (4, (126, 84), (0, 0.625, 125.125, 84)),
+        (5, (84, 126), (0, 0, 83.375, 125.125)),
+        (6, (84, 126), (0.625, 0, 84, 125.125)),
+        (7, (84, 126), (0.625, 0.875, 84, 126)),
+        (8, (84, 126), (0, 0.875, 83.375, 126)),
+    ],
+)
+def test_box_is_what_the_picture_fills(
+    turn: int, size: tuple[int, int], box: tuple[float, ...]
+) -> None:
+    """Scaled sides are rounded up: 1001 × 667 at an eighth, and what is too much after turning."""
+    large = encode(picture(size=(1001, 667)), "JPEG", exif=exif(turn))
+    result = decoded(large, needed=exactly(20, 20))
+    assert (result.image.size, result.box) == (size, box)
+
+
+def test_box_of_what_is_not_scaled_is_all_of_it() -> None:
+    """Whether nothing was asked, nothing was to spare, or the format cannot."""
+    for result in (
+        decoded(SAMPLES["jpeg-exif-6"]),
+        decoded(SAMPLES["jpeg-exif-6"], needed=exactly(300, 300)),
+        decoded(SAMPLES["png-exif"], needed=exactly(1, 1)),
+        decoded(SAMPLES["tiff-orientation-6"], needed=exactly(1, 1)),
+    ):
+        assert result.box == (0, 0, 43, 61)
 
 
 def test_scaled_decode_looks_like_the_full_one() -> None:
     """Scaling while decoding changes no more than a filter would."""
     large = encode(picture(size=(640, 480)), "JPEG", quality=95)
     small, full = (
-        np.asarray(decoded(large, target=target).image.resize((64, 48)), dtype=float)
-        for target in (64, 640)
+        np.asarray(decoded(large, needed=needed).image.resize((64, 48)), dtype=float)
+        for needed in (within(64), None)
     )
     assert np.abs(small - full).mean() < 2
 

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from imaging.measure import ANALYSIS_SIDE, colourfulness, measure, phash, sharpness
+from imaging.measure import (
+    ANALYSIS_SIDE,
+    analysed_dimension,
+    colourfulness,
+    measure,
+    phash,
+    sharpness,
+)
 from tests.samples import picture
 
 
@@ -91,6 +98,23 @@ def test_large_picture_is_measured_at_the_analysis_size() -> None:
     assert larger.brightness == pytest.approx(smaller.brightness, abs=0.5)
     assert larger.contrast == pytest.approx(smaller.contrast, rel=0.02)
     assert larger.sharpness == pytest.approx(smaller.sharpness, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "expected"),
+    [
+        ((512, 512), (512, 512)),
+        ((300, 7), (300, 7)),
+        ((1024, 768), (512, 384)),
+        ((768, 1024), (384, 512)),
+        ((1, 9000), (1, 512)),
+    ],
+)
+def test_analysis_size_has_a_long_side_of_at_most_512(
+    dimension: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    """Smaller pictures are not enlarged, a side never comes to nothing."""
+    assert analysed_dimension(dimension) == expected
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (2, 2), (3, 3)])

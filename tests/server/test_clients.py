@@ -85,7 +85,7 @@ async def test_a_client_that_does_not_read_stops_the_work(
         assert (await talk.head())[0] == 200
         await served.stuck()
         (stream,) = served.app[keys.STREAMS]._open
-        outbox = stream._inspection._outbox
+        outbox = stream._flow._outbox
         await wait_until(lambda: outbox.full)
         for _ in range(2):  # others are served meanwhile, and nothing moves here
             answer = await served.ask(json={"images": [f"{host}/other/{row}" for row in range(50)]})

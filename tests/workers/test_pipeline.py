@@ -18,12 +18,13 @@ from tests.workers.fetch.downloading import resolving
 from workers.engine import Engine, open_engine
 from workers.errors import ManifestError
 from workers.fetch import retries
+from workers.flow import WINDOW_PER_CONNECTION, Flow
 from workers.manifest.files import FileSource
 from workers.manifest.objects import inline_rows
 from workers.manifest.reading import read_rows
 from workers.manifest.rows import Row
 from workers.options import Depth, InfoOptions
-from workers.pipeline import WINDOW_PER_CONNECTION, Inspection, inspect_rows
+from workers.pipeline import inspect_rows
 from workers.pool.supervisor import PoolClosedError
 from workers.records import Record
 from workers.settings import WorkSettings
@@ -94,7 +95,7 @@ async def inspect(
         return [record async for batch in inspection.batches(idle=5) for record in batch]
 
 
-async def collect(inspection: Inspection, into: list[Record]) -> None:
+async def collect(inspection: Flow[Record], into: list[Record]) -> None:
     async for batch in inspection.batches(idle=5):
         into += batch
 

@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
+from workers.lines import encode_line, start_line
 from workers.options import Depth, InfoOptions
-from workers.records import Fetch, Record, Summary, encode_line, progress_line, start_line
+from workers.records import Fetch, Record
+from workers.summary import Summary, progress_line
 
 HEADER = ImageInfo(
     "JPEG", (800, 600), image_mode="RGB", orientation=1, animated=False, image_size=120345

@@ -20,6 +20,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from workers.engine import Engine
+from workers.flow import WINDOW_PER_CONNECTION
 from workers.jobs import keys
 from workers.jobs.alone import Alone
 from workers.jobs.connection import TROUBLE, Redis, connect
@@ -33,7 +34,6 @@ from workers.jobs.room import Room
 from workers.jobs.runner import QUARANTINE_DELIVERIES, Runner
 from workers.jobs.streams import Streams
 from workers.jobs.taker import Taker
-from workers.pipeline import WINDOW_PER_CONNECTION
 from workers.settings import WorkSettings
 
 __all__ = ["Consumer", "capacity_of", "open_consumer"]

@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from workers.asked import InfoRequest, wrong_fields
+from workers.asked import ASKED, wrong_fields
 from workers.errors import WorkError
 from workers.jobs import keys
 from workers.manifest.kinds import Kind, kind_of_name
 from workers.manifest.objects import MAX_INLINE_ROWS
-from workers.options import InfoOptions
+from workers.options import BatchOptions, Options, text_of
 
 __all__ = ["BadEntry", "Cancel", "Job", "parse_entry", "raw_text"]
 
@@ -50,7 +50,7 @@ class Job:
     """What is to be done: one manifest, by name, uploaded or inline, and options."""
 
     kind: str
-    options: InfoOptions
+    options: Options
     filepath: str | None = None  #: a manifest below the data root, or …
     upload: str | None = None  #: … the name of one that came over HTTP, or …
     images: Sequence[Any] | None = None  #: … the rows themselves
@@ -76,11 +76,16 @@ class Job:
             fields["upload"] = self.upload
         if self.images is not None:
             fields["images"] = orjson.dumps(self.images)
-        plain = InfoOptions().json()
+        plain = type(self.options)().json()
         for name, value in self.options.json().items():
             if value != plain[name]:
-                fields[name] = str(int(value) if isinstance(value, bool) else value)
+                fields[name] = text_of(value)
         return fields
+
+    @property
+    def batch_size(self) -> int:
+        """Rows that stay together."""
+        return self.options.batch_size if isinstance(self.options, BatchOptions) else 1
 
     def head(self) -> dict[str, str | bytes]:
         """The fields of its hash that come from the request."""
@@ -111,7 +116,9 @@ def parse_entry(fields: Mapping[bytes, bytes], root: Path) -> Job | Cancel:
             raise BadEntry(f"the field {shown!r} is not UTF-8") from None
     kind = said.pop("kind", None)
     if kind is None:
-        raise BadEntry("there is no field kind; give kind images_info, and filepath or images")
+        raise BadEntry(
+            "there is no field kind; give kind images_info or batch_predict, and filepath or images"
+        )
     if kind == "cancel":
         return _cancel(said)
     if kind not in keys.KINDS:
@@ -136,7 +143,7 @@ def _job(kind: str, said: dict[str, str], root: Path) -> Job:
     if "images" in data:
         data["images"] = _images(said["images"])
     try:
-        asked = InfoRequest.model_validate(data)
+        asked = ASKED[kind].model_validate(data)
     except ValidationError as exc:
         told = "; ".join(f"{name}: {sentence}" for name, sentence in wrong_fields(exc))
         raise BadEntry(told[:1000]) from exc

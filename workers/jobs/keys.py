@@ -37,7 +37,7 @@ CONSUMERS = f"{_TAG}:consumers"
 CAPACITY = f"{_TAG}:capacity:"
 
 #: What a job may be.
-KINDS = ("images_info",)
+KINDS = ("images_info", "batch_predict")
 
 _JOB_ID = re.compile(r"(0|[1-9]\d{0,19})-(0|[1-9]\d{0,19})\Z", re.ASCII)
 _MOST = 2**64 - 1

@@ -8,14 +8,15 @@ under way in four deaths, in three of them alone, is answered instead of looked 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from imaging.facts import ErrorCode, Failure
-from workers.fetch.targets import without_userinfo
 from workers.jobs.marks import Marks
 from workers.manifest.rows import Row
-from workers.records import Record
 
 __all__ = ["Quarantine"]
+
+T = TypeVar("T")
 
 #: So many rows without a mark are under way at once.
 TOGETHER = 16
@@ -31,37 +32,35 @@ class Quarantine:
         self._marks = marks
 
     async def run(
-        self, rows: Sequence[Row], inspect: Callable[[Sequence[Row]], Awaitable[list[Record]]]
-    ) -> list[Record]:
-        """The records of *rows*, looked at by *inspect*, but for those that kill."""
+        self,
+        rows: Sequence[Row],
+        look: Callable[[Sequence[Row]], Awaitable[list[T]]],
+        deadly: Callable[[Row, Failure], T],
+    ) -> list[T]:
+        """What *look* makes of *rows*, but for those that kill: of them *deadly* makes it."""
         marks = await self._marks.all()
         fresh = [row for row in rows if not marks.get(row.index)]
-        records = []
+        found: list[T] = []
         for at in range(0, len(fresh), TOGETHER):
-            records += await self._watched(fresh[at : at + TOGETHER], 1, inspect)
+            found += await self._watched(fresh[at : at + TOGETHER], 1, look)
         for row in rows:
             count = marks.get(row.index, 0)
             if count >= DEATHS:
-                records.append(_deadly(row, count))
+                told = f"{count} consumers died with this row under way"
+                found.append(deadly(row, Failure(ErrorCode.WORKER_DIED, told)))
             elif count:
-                records += await self._watched([row], count + 1, inspect)
-        return records
+                found += await self._watched([row], count + 1, look)
+        return found
 
     async def _watched(
         self,
         rows: Sequence[Row],
         count: int,
-        inspect: Callable[[Sequence[Row]], Awaitable[list[Record]]],
-    ) -> list[Record]:
+        look: Callable[[Sequence[Row]], Awaitable[list[T]]],
+    ) -> list[T]:
         indexes = [row.index for row in rows]
         await self._marks.set(indexes, count)
         try:
-            return await inspect(rows)
+            return await look(rows)
         finally:  # also where this process is asked to end: that is no death
             await self._marks.clear(indexes)
-
-
-def _deadly(row: Row, deaths: int) -> Record:
-    failure = Failure(ErrorCode.WORKER_DIED, f"{deaths} consumers died with this row under way")
-    shown = None if row.url is None else without_userinfo(row.url)
-    return Record(row.index, row.id, shown, row.problem or failure, extra=row.extra)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 
 import orjson
 
 from imaging.facts import ErrorCode, Failure
 from workers.engine import Engine
-from workers.fetch.targets import without_userinfo
+from workers.errors import PredictorError, PredictorLost
+from workers.jobs.batch_work import BatchWork
 from workers.jobs.leases import Held
 from workers.jobs.patience import KeyBroken
 from workers.jobs.quarantine import Quarantine
 from workers.jobs.shards import BadShard, NotYet, Place, load_rows, place_of
-from workers.jobs.streams import Entry, Streams
+from workers.jobs.streams import Entry, Loaded, Streams
+from workers.jobs.work import InfoWork, Work
+from workers.manifest.kept import remove_upload
 from workers.manifest.rows import Row
-from workers.options import Depth, InfoOptions
-from workers.pipeline import inspect_rows
-from workers.records import Record, Summary
+from workers.options import BatchOptions, InfoOptions, Options
+from workers.recipe import differs
+from workers.summary import Answering, Summary
 
 __all__ = ["MOST_DELIVERIES", "QUARANTINE_DELIVERIES", "Runner"]
 
@@ -30,8 +33,6 @@ QUARANTINE_DELIVERIES = 3
 #: Nobody could finish it: each of its rows is told as such. Deaths that are put down to rows do not
 #: count, outages of Redis that are longer than a lease do.
 MOST_DELIVERIES = 30
-#: Longer than any row takes: the pipeline answers every row.
-IDLE_SECONDS = 60.0
 
 
 class Runner:
@@ -40,6 +41,7 @@ class Runner:
     def __init__(self, engine: Engine, streams: Streams) -> None:
         self._engine = engine
         self._streams = streams
+        self._ttl = int(engine.settings.result_ttl)
 
     async def run(self, held: Held) -> bool:
         """Work on an entry until it needs nothing more. Returns whether it was recorded.
@@ -54,100 +56,117 @@ class Runner:
         try:
             return await self._run(held, place)
         except KeyBroken as exc:
-            ttl = int(self._engine.settings.result_ttl)
-            await self._streams.spoil(held.stream, held.entry, place.job, str(exc), ttl)
-            return False
+            await self._streams.spoil(held.stream, held.entry, place.job, str(exc), self._ttl)
+        except PredictorError as exc:
+            await self._condemn(held, place, exc.sentence)
+        except PredictorLost as exc:
+            await self._condemn(held, place, str(exc))
+        return False
 
     async def _run(self, held: Held, place: Place) -> bool:
         stream, entry = held.stream, held.entry
         loaded = await self._streams.load(*place)
-        ttl = int(self._engine.settings.result_ttl)
         if loaded.state is not None and loaded.rows is None and place.shard >= loaded.fed:
             raise BadShard(f"the job {place.job} has no shard {place.shard}")
         if loaded.state in (None, "cancelled") or loaded.rows is None:
-            await self._streams.drop(stream, entry.id, *place, ttl)
+            await self._streams.drop(stream, entry.id, *place, self._ttl)
             return False
         try:
             rows = load_rows(loaded.rows)
         except BadShard as exc:
             raise KeyBroken(str(exc)) from exc
         try:
-            options = _options(loaded.options)
+            options = _options(loaded)
         except BadShard as exc:
             if entry.deliveries <= MOST_DELIVERIES:
                 raise NotYet(str(exc)) from exc
             raise KeyBroken(str(exc)) from exc
+        work = await self._work(place, loaded, options)
+        records: Sequence[Answering]
         if entry.deliveries > MOST_DELIVERIES and await self._hopeless(place.job, rows, entry):
-            records = self._given_up(rows, entry.deliveries)
-            reason = f"no consumer could finish it in {entry.deliveries - 1} attempts"
+            others = entry.deliveries - 1
+            told = f"{others} consumers were given this row and its neighbours; none finished"
+            records = work.given_up(rows, Failure(ErrorCode.WORKER_DIED, told))
+            reason = f"no consumer could finish it in {others} attempts"
             await self._streams.report_dead(stream, entry, reason)
         elif entry.deliveries >= QUARANTINE_DELIVERIES:
             quarantine = Quarantine(self._streams.marks(place.job))
-            records = await quarantine.run(rows, lambda some: self._inspect(held, some, options))
+            records = await work.suspected(held, rows, quarantine)
         else:
-            records = await self._inspect(held, rows, options)
+            records = await work.records(held, rows)
         answer = "NOINPUT"
         if records or not held.over:
-            answer = await self._record(held, place, records, ttl)
+            answer = await self._record(held, place, work, records)
         if answer == "NOINPUT":  # dropped meanwhile, or none of its rows was begun
-            await self._streams.drop(stream, entry.id, *place, ttl)
+            await self._streams.drop(stream, entry.id, *place, self._ttl)
         return answer == "OK"
+
+    async def _work(self, place: Place, loaded: Loaded, options: Options) -> Work:
+        """What to do with the rows.
+
+        Raises:
+            PredictorError: the predictor is not here, or not the one the job began with.
+        """
+        if isinstance(options, InfoOptions):
+            return InfoWork(self._engine, options)
+        recipe = await self._engine.recipe(options)
+        pinned = loaded.provenance
+        if pinned is None:
+            pinned = await self._streams.pin(place.job, orjson.dumps(recipe.provenance()))
+        if pinned is not None and (problem := differs(_read(pinned), recipe)):
+            raise PredictorError("predictor", f"the predictor {options.predictor}: {problem}")
+        return BatchWork(self._engine, options, recipe)
+
+    async def _condemn(self, held: Held, place: Place, why: str) -> None:
+        """Fail the job. Clients read why; which host it was is in the log only."""
+        reason = f"{why}, on the consumer that took shard {place.shard}"
+        extra = {"action": "job_failed", "job": place.job, "reason": reason}
+        logger.warning("a job failed", extra=extra)
+        upload = await self._streams.condemn(held.stream, held.entry.id, *place, reason, self._ttl)
+        if upload is not None:
+            remove_upload(Path(self._engine.settings.data_root), upload)
 
     async def _hopeless(self, job: str, rows: Sequence[Row], entry: Entry) -> bool:
         """Whether there were more deliveries than the rows found to kill account for."""
         marks = await self._streams.marks(job).all()
         return entry.deliveries > MOST_DELIVERIES + sum(marks.get(row.index, 0) for row in rows)
 
-    async def _record(self, held: Held, place: Place, records: list[Record], ttl: int) -> str:
+    async def _record(
+        self, held: Held, place: Place, work: Work, records: Sequence[Answering]
+    ) -> str:
         summary = Summary()
         for record in records:
             summary.count(record)
         lines = b"".join([record.line() for record in records])
         return await self._streams.commit(
-            held.stream, held.entry.id, *place, lines=lines, summary=summary, ttl=ttl
+            held.stream,
+            held.entry.id,
+            *place,
+            lines=lines,
+            summary=summary,
+            software=work.software,
+            ttl=self._ttl,
         )
 
-    async def _inspect(self, held: Held, rows: Sequence[Row], options: InfoOptions) -> list[Record]:
-        """The records of *rows*. A cancelled job cuts it short: what is under way says so."""
-        records: list[Record] = []
-        if held.over:
-            return records
-        async with inspect_rows(self._engine, _given(rows), options) as inspection:
-            stopping: list[asyncio.Task[bool]] = []
-            held.on_over = lambda: stopping.append(asyncio.create_task(inspection.stop()))
-            try:
-                async for some in inspection.batches(idle=IDLE_SECONDS):
-                    records += some
-            finally:
-                held.on_over = None
-                await asyncio.gather(*stopping)
-        return records
 
-    @staticmethod
-    def _given_up(rows: Sequence[Row], deliveries: int) -> list[Record]:
-        told = f"{deliveries - 1} consumers were given this row and its neighbours; none finished"
-        failure = Failure(ErrorCode.WORKER_DIED, told)
-        return [
-            Record(row.index, row.id, _shown(row), row.problem or failure, extra=row.extra)
-            for row in rows
-        ]
-
-
-def _shown(row: Row) -> str | None:
-    return None if row.url is None else without_userinfo(row.url)
-
-
-async def _given(rows: Sequence[Row]) -> AsyncIterator[Row]:
-    for row in rows:
-        yield row
-
-
-def _options(text: bytes) -> InfoOptions:
+def _options(loaded: Loaded) -> Options:
     """Options as the job keeps them. Raises BadShard."""
     try:
-        said = orjson.loads(text)
-        said["depth"] = Depth(said["depth"])
-        return InfoOptions(**said)
+        said = orjson.loads(loaded.options)
+        if loaded.kind == "batch_predict":
+            return BatchOptions.read(said)
+        return InfoOptions.read(said)
     except (ValueError, TypeError, KeyError) as exc:
         told = f"the options of the job cannot be read, by this version: {str(exc)[:100]}"
         raise BadShard(told) from exc
+
+
+def _read(provenance: bytes) -> dict[str, object]:
+    """What is pinned. Raises KeyBroken where it is not ours."""
+    try:
+        said = orjson.loads(provenance)
+    except orjson.JSONDecodeError as exc:
+        raise KeyBroken("the provenance of the job is not JSON") from exc
+    if not isinstance(said, dict):
+        raise KeyBroken("the provenance of the job is not an object")
+    return said

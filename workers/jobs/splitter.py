@@ -21,6 +21,7 @@ from workers.manifest.files import FileSource, upload_source
 from workers.manifest.objects import inline_rows
 from workers.manifest.reading import read_rows
 from workers.manifest.rows import Resume, Row
+from workers.options import BatchOptions, Pixels
 from workers.settings import WorkSettings
 
 __all__ = ["split_job"]
@@ -29,6 +30,14 @@ logger = logging.getLogger(__name__)
 
 #: The rows of a shard are at most about so much text, however few they are then.
 SHARD_BYTES = 4 * 1024 * 1024
+#: And those of a batch, which stay together, never more.
+LARGEST_BATCH = 32 * 1024 * 1024
+#: The lines of a shard whose batches have their arrays in them are at most about so long.
+LINES_BYTES = 8 * 1024 * 1024
+#: Of a list, which writes up to three digits and a comma for each byte; base64 takes less.
+BYTES_PER_LEVEL = 4
+#: Where the predictor says the size, which who splits need not have: none is larger, as a rule.
+USUAL_SIDE = 256
 #: So many consumers died without getting a row further: it is the manifest.
 MOST_DEATHS = 20
 
@@ -49,7 +58,7 @@ async def split_job(settings: WorkSettings, feed: Feed, job: Job, held: Held) ->
             told = f"{opened.deaths} consumers died splitting it behind row {opened.rows}"
             raise ManifestError(told)
         if job.images is not None:
-            await _feed_rows(settings, feed, _inline(job, opened.rows), dict)
+            await _feed_rows(settings, feed, job, _inline(job, opened.rows), dict)
             await feed.seal(settings.result_ttl, {})
         else:
             await _split_file(settings, feed, job, opened, held.entry.id)
@@ -79,7 +88,7 @@ async def _split_file(
         rows = read_rows(
             source, kind=job.manifest_kind, limit=limit, extra=job.options.extra, after=after
         )
-        await _feed_rows(settings, feed, rows, about)
+        await _feed_rows(settings, feed, job, rows, about)
         told: dict[str, str | int] = {}
         if limit is None:
             sha256 = source.sha256 if after is None else await source.whole_sha256()
@@ -116,12 +125,14 @@ def _open(settings: WorkSettings, job: Job, opened: Opened, job_id: str) -> File
 async def _feed_rows(
     settings: WorkSettings,
     feed: Feed,
+    job: Job,
     rows: AsyncGenerator[Row, None],
     about: Callable[[], dict[str, str | int]],
 ) -> None:
     """Rows → shards, in order. What was read before an error is fed all the same."""
     shard: list[Row] = []
     size = shards = 0
+    together, most = job.batch_size, rows_of_shard(settings, job)
 
     async def give() -> None:
         nonlocal size, shards
@@ -137,7 +148,13 @@ async def _feed_rows(
             async for row in rows:
                 shard.append(row)
                 size += len(row.url or "") + len(row.id) + len(row.extra or b"")
-                if len(shard) >= settings.shard_rows or size >= SHARD_BYTES:
+                if size > LARGEST_BATCH:
+                    told = (
+                        f"{len(shard)} rows that stay together are more than {LARGEST_BATCH} bytes"
+                    )
+                    shard.clear()
+                    raise ManifestError(f"{told}: take a smaller batch_size")
+                if len(shard) >= most or (size >= SHARD_BYTES and len(shard) % together == 0):
                     await give()
     except ManifestError:
         if shard:
@@ -145,6 +162,15 @@ async def _feed_rows(
         raise
     if shard:
         await give()
+
+
+def rows_of_shard(settings: WorkSettings, job: Job) -> int:
+    """How many rows are leased and recorded together: whole batches, one at least."""
+    options, most = job.options, settings.shard_rows
+    if isinstance(options, BatchOptions) and options.pixels is not Pixels.NONE:
+        width, height = options.size or (USUAL_SIDE, USUAL_SIDE)
+        most = min(most, LINES_BYTES // (BYTES_PER_LEVEL * 3 * width * height))
+    return max(1, most // job.batch_size) * job.batch_size
 
 
 async def _inline(job: Job, begun: int) -> AsyncGenerator[Row, None]:

@@ -13,7 +13,7 @@ import orjson
 
 from workers.jobs import keys
 from workers.jobs.fields import Job
-from workers.records import Summary
+from workers.summary import Summary
 
 __all__ = ["JobState", "of_entry", "of_hash", "place"]
 
@@ -61,6 +61,7 @@ class JobState:
     manifest_sha256: str | None = None
     settled: bool = False  #: it ended, and nothing will be recorded any more
     upload: str | None = None  #: the file kept for it, until it is split
+    provenance: dict[str, Any] | None = None  #: what predictions are made with
 
     @property
     def seconds(self) -> float:
@@ -85,6 +86,7 @@ class JobState:
     def json(self) -> dict[str, Any]:
         """As clients get it."""
         eta = self.eta
+        provenance = {} if self.provenance is None else {"provenance": self.provenance}
         return {
             "id": self.id,
             "kind": self.kind,
@@ -110,6 +112,7 @@ class JobState:
             "reason": self.reason,
             "released": self.released,
             "manifest_sha256": self.manifest_sha256,
+            **provenance,
         }
 
 
@@ -162,6 +165,7 @@ def of_hash(job_id: str, fields: Mapping[bytes, bytes], now: float) -> JobState:
         settled=state in FINAL and shards[1] + shards[2] >= shards[0],
         # Later a file of that name is another's: of the same request, handed in again.
         upload=_text(fields, b"upload") if running and rows is None else None,
+        provenance=_provenance(fields),
     )
 
 
@@ -192,7 +196,21 @@ def _counts(fields: Mapping[bytes, bytes], prefix: bytes) -> Counter[str]:
     return Counter(found)
 
 
+def _provenance(fields: Mapping[bytes, bytes]) -> dict[str, Any] | None:
+    """What predictions were made with, with every version of software that took part."""
+    if not (told := _options(fields.get(b"provenance", b""))):
+        return None
+    versions: dict[str, set[str]] = {}
+    for one in _counts(fields, b"software:"):
+        name, _, version = one.partition(" ")
+        versions.setdefault(name, set()).add(version)
+    if versions:
+        told["software"] = {name: ", ".join(sorted(versions[name])) for name in sorted(versions)}
+    return told
+
+
 def _options(said: bytes) -> dict[str, Any]:
+    """A JSON object; empty where it is none."""
     try:
         options = orjson.loads(said)
         orjson.dumps(options)  # what is nested deeper than it writes cannot be answered

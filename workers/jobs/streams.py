@@ -7,7 +7,7 @@ a row, rests on the scripts in `lua/`; here are their arguments and answers.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from redis.exceptions import ResponseError
@@ -18,7 +18,7 @@ from workers.jobs.fields import raw_text
 from workers.jobs.marks import Marks
 from workers.jobs.patience import KeyBroken, Patience, is_missing_group
 from workers.jobs.scripts import Script
-from workers.records import Summary
+from workers.summary import Summary
 
 __all__ = ["Beat", "Entry", "Loaded", "Streams"]
 
@@ -28,7 +28,8 @@ T = TypeVar("T")
 
 _BEAT, _BURY, _CLAIM = Script("beat"), Script("bury"), Script("claim")
 _COMMIT, _DROP, _HANDBACK = Script("commit"), Script("drop"), Script("handback")
-_FINISH, _LOAD = Script("finish"), Script("load")
+_CONDEMN, _FINISH = Script("condemn"), Script("finish")
+_LOAD, _PIN = Script("load"), Script("pin")
 _SPOIL, _SWEEP = Script("spoil"), Script("sweep")
 
 
@@ -49,6 +50,7 @@ class Loaded(NamedTuple):
     fed: int  #: shards the job has so far
     rows: bytes | None  #: None: recorded, dropped, or never there
     recorded: bool
+    provenance: bytes | None  #: of what was predicted before, as JSON
 
 
 class Beat(NamedTuple):
@@ -169,7 +171,7 @@ class Streams:
     async def load(self, job: str, shard: int) -> Loaded:
         """What there is to know of a shard."""
         named = [keys.job(job), keys.input_of(job), keys.fence(job)]
-        state, kind, options, fed, rows, recorded = await self._patience(
+        state, kind, options, fed, rows, recorded, provenance = await self._patience(
             lambda: _LOAD(self._redis, named, shard), breakable=True
         )
         return Loaded(
@@ -179,7 +181,27 @@ class Streams:
             int(fed or 0) if (fed or b"0").isdigit() else 0,
             rows,
             bool(recorded),
+            provenance,
         )
+
+    async def pin(self, job: str, provenance: bytes) -> bytes | None:
+        """What *job* is predicted with: this, if it is the first; None where it is gone."""
+        pinned: bytes | None = await self._patience(
+            lambda: _PIN(self._redis, [keys.job(job)], provenance), breakable=True
+        )
+        return pinned
+
+    async def condemn(
+        self, stream: str, entry: str, job: str, shard: int, reason: str, ttl: int
+    ) -> str | None:
+        """Fail *job* over a shard; returns the name of its upload, if nobody needs it any more."""
+        kind = stream.removeprefix(keys.shards(""))
+        named = [*keys.of_job(job), stream, keys.INTAKE, keys.open_jobs(kind)]
+        said = (job, entry, shard, reason, ttl)
+        upload: bytes | None = await self._asked(
+            stream, lambda: _CONDEMN(self._redis, named, *said), breakable=True
+        )
+        return None if upload is None else upload.decode(errors="replace")
 
     async def commit(
         self,
@@ -189,14 +211,20 @@ class Streams:
         shard: int,
         lines: bytes,
         summary: Summary,
+        software: Mapping[str, str],
         ttl: int,
     ) -> str:
-        """Record a shard with what its lines add up to: `OK`, `DUP`, `NOJOB` or `NOINPUT`."""
+        """Record a shard with what its lines add up to, and the versions of what made them.
+
+        Returns `OK`, `DUP`, `NOJOB` or `NOINPUT`.
+        """
         counts: list[str | int] = []
         for code, count in summary.errors.items():
             counts += [f"error:{code}", count]
         for status, count in summary.http_statuses.items():
             counts += [f"status:{status}", count]
+        for name, version in software.items():
+            counts += [f"software:{name} {version}", summary.rows]
         said = (entry, shard, summary.rows, lines, ttl, summary.ok, summary.bytes, *counts)
         named = [*keys.of_job(job), stream]
         answer: bytes = await self._asked(

@@ -1,8 +1,8 @@
-"""What runs in a child of the pool: its limits, the loop over a chunk, and its entry points.
+"""What runs in a child of the pool: its limits, and the loop over a chunk.
 
 A chunk of items comes in; an `Answer` of plain bytes and `Failure`s goes out, whatever the items
-do. `process` starts children with `initialize` and sends them `run_chunk`. Light at the top: the
-parent imports this for its names, and must not import Pillow by it.
+do. `process` starts children with `initialize` and sends them `run_chunk` with one of `entries`.
+Light at the top: the parent imports this for its names, and must not import Pillow by it.
 """
 
 from __future__ import annotations
@@ -20,15 +20,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from imaging.facts import ErrorCode, Failure
 
-if TYPE_CHECKING:
-    from imaging.examine import Examined
-    from imaging.options import Limits
-
-__all__ = ["Answer", "echo", "examine_item", "hello", "initialize", "loading", "run_chunk"]
+__all__ = ["Answer", "echo", "hello", "initialize", "loading", "run_chunk"]
 
 #: An error's text may be anything, also a gigabyte.
 MESSAGE_CHARACTERS = 500
@@ -105,13 +101,6 @@ def run_chunk(
             faulthandler.cancel_dump_traceback_later()
     me.position.value = len(items)
     return Answer(values, tracebacks, _resident() - me.born_with)
-
-
-def examine_item(data: bytes, limits: Limits, thumbnail: int | None) -> Examined | Failure:
-    """Entry point: all facts of one picture, decoded in full."""
-    from imaging.examine import examine
-
-    return examine(data, limits=limits, thumbnail=thumbnail)
 
 
 def echo(item: bool) -> bool:

@@ -35,7 +35,8 @@ class ImagePool:
         # Two per slot: one child may be buried while the next one starts.
         self._threads = ThreadPoolExecutor(2 * settings.slots, thread_name_prefix="pool")
         self._supervisors = [Supervisor(settings, self._threads) for _ in range(settings.slots)]
-        self._free = [(Slot(settings, supervisor), supervisor) for supervisor in self._supervisors]
+        self._slots = [(Slot(settings, supervisor), supervisor) for supervisor in self._supervisors]
+        self._free = self._slots.copy()
         self._permits = asyncio.Semaphore(settings.slots)
         self._closed = False
 
@@ -75,7 +76,8 @@ class ImagePool:
         async with self._permits:
             if self._closed:
                 raise PoolClosedError("the pool is closed")
-            chosen = next((pair for pair in self._free if pair[1].warm), self._free[0])
+            ready = (pair for pair in self._free if pair[1].warm and pair[0].leaving is None)
+            chosen = next(ready, self._free[0])
             self._free.remove(chosen)
             try:
                 yield chosen[0]
@@ -101,6 +103,7 @@ class ImagePool:
         tasks: set[asyncio.Task[Any]] = set()
         for supervisor in self._supervisors:
             tasks |= supervisor.close()
+        tasks |= {slot.leaving for slot, _ in self._slots if slot.leaving is not None}
         try:
             if tasks:
                 await asyncio.wait(tasks, timeout=CLOSE_SECONDS)

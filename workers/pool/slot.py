@@ -12,6 +12,7 @@ import logging
 import pickle
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future
+from contextvars import Context
 from typing import Any
 
 from imaging.facts import ErrorCode, Failure
@@ -24,6 +25,10 @@ __all__ = ["Slot"]
 
 logger = logging.getLogger(__name__)
 
+#: So long a child may go on with what nobody waits for any more, before it is killed: a client that
+#: leaves must not cost the next one a child that has its model loaded.
+LEAVE_SECONDS = 1.0
+
 
 class Slot:
     """One child process to oneself. Had from `ImagePool.slot()`."""
@@ -32,6 +37,12 @@ class Slot:
         self._settings = settings
         self._supervisor = supervisor
         self._running = False
+        self._leaving: asyncio.Task[None] | None = None
+
+    @property
+    def leaving(self) -> asyncio.Task[None] | None:
+        """What still ends the work of a cancelled caller; None once it is over."""
+        return None if self._leaving is None or self._leaving.done() else self._leaving
 
     async def run(
         self,
@@ -39,12 +50,14 @@ class Slot:
         items: Sequence[Any],
         *args: Any,
         item_timeout: float | None = None,
+        leave: float = LEAVE_SECONDS,
     ) -> list[Any]:
         """Run `entry(item, *args)` for each item: its value, or a Failure, in the same order.
 
         `entry` is a top-level function and everything pickles. Failures are `worker_died`,
-        `decode_timeout` and `internal`. A cancelled caller costs the slot its child, at once: it
-        would burn on. Raises PoolClosedError when the pool closes meanwhile.
+        `decode_timeout` and `internal`. The child of a cancelled caller has *leave* seconds to come
+        to the end of its chunk, else it is killed: it would burn on. Raises PoolClosedError when
+        the pool closes meanwhile.
         """
         if self._running:
             raise RuntimeError("a slot runs one chunk at a time")
@@ -52,8 +65,11 @@ class Slot:
         blame = Blame(len(items))
         self._running = True
         try:
+            if self.leaving is not None:
+                await asyncio.wait({self.leaving})
             while (chunk := blame.next_chunk()) is not None:
-                result = await self._attempt(entry, [items[i] for i in chunk], args, limit)
+                some = [items[i] for i in chunk]
+                result = await self._attempt(entry, some, args, limit, leave)
                 if isinstance(result, Death):
                     blame.died(chunk, result)
                 else:
@@ -63,7 +79,12 @@ class Slot:
         return blame.results
 
     async def _attempt(
-        self, entry: Callable[..., Any], items: list[Any], args: tuple[Any, ...], limit: float
+        self,
+        entry: Callable[..., Any],
+        items: list[Any],
+        args: tuple[Any, ...],
+        limit: float,
+        leave: float,
     ) -> list[Any] | Death:
         """Send one chunk to the child and wait for its answer, or its end."""
         current, future = await self._submit(entry, items, args, limit)
@@ -71,7 +92,8 @@ class Slot:
             async with asyncio.timeout(limit * len(items) + self._settings.answer_margin):
                 answer = await _done(future)
         except asyncio.CancelledError:
-            self._supervisor.replace(current)
+            left = self._left(current, future, leave)
+            self._leaving = asyncio.create_task(left, name="pool-leaving", context=Context())
             raise
         except TimeoutError:
             return await self._supervisor.ending(current, Death(stuck=True))
@@ -79,14 +101,26 @@ class Slot:
             return await self._supervisor.ending(current, Death(out_of_memory=True))
         except BrokenExecutor:
             return await self._supervisor.ending(current)
-        current.items += len(items)
+        self._count(current, answer)
+        _log_errors(entry, answer)
+        return [value if isinstance(value, Failure) else _load(value) for value in answer.values]
+
+    def _count(self, current: ChildProcess, answer: Answer) -> None:
+        """Replace a child that answered enough, or grew too much."""
+        current.items += len(answer.values)
         if (
             current.items >= self._settings.recycle_items
             or answer.grown > self._settings.recycle_bytes
         ):
             self._supervisor.replace(current)
-        _log_errors(entry, answer)
-        return [value if isinstance(value, Failure) else _load(value) for value in answer.values]
+
+    async def _left(self, current: ChildProcess, future: Future[Answer], seconds: float) -> None:
+        """Wait for what nobody wants any more, so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                self._count(current, await _done(future))
+        except (Exception, asyncio.CancelledError):  # late, dead already, or the pool closes
+            self._supervisor.replace(current)
 
     async def _submit(
         self, entry: Callable[..., Any], items: list[Any], args: tuple[Any, ...], limit: float

@@ -30,7 +30,7 @@ from tests.workers.jobs.running import (
     until_over,
 )
 from workers.engine import Engine
-from workers.jobs import keys, runner
+from workers.jobs import keys, runner, work
 from workers.manifest.rows import Row
 from workers.options import InfoOptions
 from workers.pipeline import inspect_rows
@@ -263,7 +263,7 @@ async def test_a_row_that_kills_costs_itself_alone(
 ) -> None:
     """After six deaths it is answered instead of looked at; its neighbours have their facts."""
     poison = Poison(21)
-    monkeypatch.setattr(runner, "inspect_rows", poison.inspect)
+    monkeypatch.setattr(work, "inspect_rows", poison.inspect)
     async with engine_of(shard_rows=40, max_connections=10) as engine:
         job = await queue.added(**entry_of(written(pictures(40))))
         told = await poison.survived(queue, engine, job, 6)
@@ -286,7 +286,7 @@ async def test_two_rows_that_kill(
 ) -> None:
     """Each costs itself."""
     poison = Poison(3, 4)
-    monkeypatch.setattr(runner, "inspect_rows", poison.inspect)
+    monkeypatch.setattr(work, "inspect_rows", poison.inspect)
     async with engine_of(shard_rows=8) as engine:
         job = await queue.added(**entry_of(written(pictures(8))))
         told = await poison.survived(queue, engine, job, 9)

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
 from tests.workers.manifest.cutting import blocks_of, manifest_bytes
+from workers.lines import start_line
 from workers.manifest.lines import Line, LineCutter
 from workers.manifest.ndjson import JsonReader
 from workers.manifest.objects import inline_rows
 from workers.manifest.rows import MAX_EXTRA_BYTES, Row
-from workers.records import Fetch, Record, Summary, progress_line, start_line
+from workers.records import Fetch, Record
+from workers.summary import Summary, progress_line
 
 
 def cut_rows(*blocks: bytes, extra: bool = False) -> list[Row]:

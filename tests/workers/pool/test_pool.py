@@ -26,7 +26,7 @@ from PIL import Image
 from imaging.facts import ErrorCode, Failure
 from imaging.options import Limits
 from tests.workers.pool import hostile_work
-from workers.pool import child
+from workers.pool import entries
 from workers.pool.pool import ImagePool, PoolClosedError, PoolSettings, open_pool
 
 T = TypeVar("T")
@@ -386,7 +386,7 @@ async def test_pictures_are_examined_in_children(pool: ImagePool) -> None:
     Image.effect_noise((120, 80), 20).save(file, "JPEG")
     async with pool.slot() as slot:
         examined, failure = await slot.run(
-            child.examine_item, [file.getvalue(), b"no picture"], SETTINGS.limits, 32
+            entries.examine_item, [file.getvalue(), b"no picture"], SETTINGS.limits, 32
         )
     assert examined.info.image_dimension == (120, 80)
     assert examined.thumbnail.startswith("data:image/webp")

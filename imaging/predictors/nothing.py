@@ -1,0 +1,22 @@
+"""The predictor `none`: batches are made, and nothing is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from imaging.predictors.about import About
+from imaging.predictors.protocol import Pictures
+
+__all__ = ["Nothing"]
+
+
+class Nothing:
+    """Predicts `{}`."""
+
+    about = About(name="none", version="1")
+    name, size, layout = about.name, about.size, about.layout
+
+    def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:  # noqa: ARG002
+        """Return an empty object for each row."""
+        return [{} for _ in batch]

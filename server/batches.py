@@ -1,0 +1,55 @@
+"""`batch_predict`: a list in, a record per batch out; and who may be asked to predict."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import orjson
+from aiohttp import web
+
+from imaging.predictors.about import DEFAULT
+from server import keys
+from server.job_requests import check_query
+from server.keyed import wants_keyed
+from server.manifests import open_manifest
+from server.ndjson import write_ndjson
+from server.requests import read_request
+from server.submissions import batch_predict_async
+from workers.asked import BatchRequest
+from workers.lines import start_line
+from workers.pipeline import predict_batches
+
+__all__ = ["batch_predict", "predictors"]
+
+
+async def batch_predict(request: web.Request) -> web.StreamResponse:
+    """`POST /api/v1/batch_predict`; a job where `application/json` is asked for, as it once was."""
+    if wants_keyed(request):
+        return await batch_predict_async(request)
+    app = request.app
+    async with AsyncExitStack() as stack:
+        asked, kind = await read_request(request, BatchRequest)
+        options = asked.options()
+        recipe = await app[keys.ENGINE].recipe(options)  # before a body is taken in for nothing
+        manifest = await open_manifest(request, asked, kind, stack)
+        rows = manifest.rows()
+        stack.push_async_callback(rows.aclose)
+        predicting = predict_batches(app[keys.ENGINE], rows, options, recipe)
+        flow = await stack.enter_async_context(predicting)
+        stream = stack.enter_context(app[keys.STREAMS].entered(flow))
+        start = start_line(kind="batch_predict", manifest=manifest.name, options=options.json())
+        return await write_ndjson(
+            request,
+            stream,
+            start=start,
+            sha256=manifest.sha256,
+            provenance=recipe.provenance(),
+        )
+
+
+async def predictors(request: web.Request) -> web.Response:
+    """`GET /api/v1/predictors`."""
+    check_query(request)
+    known = await request.app[keys.ENGINE].predictors.all()
+    body = {"predictors": [one.json() for one in known], "default": DEFAULT}
+    return web.Response(body=orjson.dumps(body), content_type="application/json")

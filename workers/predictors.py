@@ -1,0 +1,191 @@
+"""The predictors that requests may name: those built in, classes of the operator's, model files.
+
+Each is loaded in a child of the pool before anybody may use it, so that a file which ends the
+process that reads it ends nothing else. Files are looked at again whenever somebody asks: one that
+is dropped into the folder is there for the next request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextvars import Context
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from imaging.facts import Failure
+from imaging.predictors.about import BUILT_IN, DEFAULT, About, Kind, Spec, is_name
+from workers.errors import PredictorError
+from workers.pool import entries
+from workers.pool.pool import ImagePool, PoolClosedError
+from workers.settings import WorkSettings
+
+__all__ = ["Known", "Predictors"]
+
+logger = logging.getLogger(__name__)
+
+#: Of a file and what stands beside it: another one is told by these.
+Stamp = tuple[object, ...]
+
+
+#: So long whoever asks for all of them waits for one that is being loaded.
+PATIENCE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A predictor, and what it is or why it is not."""
+
+    spec: Spec
+    about: About | None
+    problem: str | None = None  #: why it cannot be used
+
+    def json(self) -> dict[str, Any]:
+        """As clients are told."""
+        if self.about is None:
+            return {"name": self.spec.name, "ready": False, "error": self.problem}
+        return {**self.about.json(), "ready": True}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A predictor that is, or was, loaded for the first time."""
+
+    spec: Spec
+    stamp: Stamp
+    task: asyncio.Task[Known]
+
+    @property
+    def broke(self) -> bool:
+        """Whether that ended with an error of ours: it is tried again."""
+        return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+
+
+class Predictors:
+    """All of this process; made by `open_engine`."""
+
+    def __init__(self, settings: WorkSettings, pool: ImagePool) -> None:
+        self._folder = settings.models_dir
+        self._timeout = settings.predict_timeout
+        self._pool = pool
+        self._fixed = [Spec(name, "", Kind.BUILT_IN) for name in BUILT_IN]
+        self._fixed += [Spec(name, where, Kind.CLASS) for name, where in settings.predictors]
+        self._asked: dict[str, _Asked] = {}
+
+    async def look(self) -> None:
+        """Begin to load what is new; forget what is gone."""
+        found: dict[str, tuple[Spec, Stamp]] = {spec.name: (spec, ()) for spec in self._fixed}
+        if self._folder is not None:
+            found |= await asyncio.to_thread(_models, self._folder, set(found))
+        for name in self._asked.keys() - found.keys():
+            self._asked.pop(name).task.cancel()
+        for name, (spec, stamp) in found.items():
+            before = self._asked.get(name)
+            if before is None or before.stamp != stamp or before.broke:
+                # Of no request: whose name is on it would stand in the log of a model.
+                task = asyncio.create_task(self._load(spec), context=Context())
+                self._asked[name] = _Asked(spec, stamp, task)
+
+    async def all(self) -> list[Known]:
+        """Every predictor; one that takes long to load is told as such."""
+        await self.look()
+        asked = list(self._asked.values())
+        await asyncio.wait([one.task for one in asked], timeout=PATIENCE_SECONDS)
+        late = "it is still being loaded"
+        return [
+            one.task.result() if one.task.done() else Known(one.spec, None, late)
+            for one in asked
+            if not one.broke
+        ]
+
+    async def find(self, name: str) -> Known:
+        """The predictor of that name, which can be used.
+
+        Raises:
+            PredictorError: there is none, or it could not be loaded.
+        """
+        await self.look()
+        asked = self._asked.get(name)
+        if asked is None:
+            raise PredictorError("predictor", f"there is none of that name; known: {self._names()}")
+        await asyncio.wait({asked.task})
+        if asked.broke:
+            if not asked.task.cancelled() and isinstance(
+                error := asked.task.exception(), PoolClosedError
+            ):
+                raise error
+            raise PredictorError("predictor", f"{name} could not be loaded now: try again")
+        known = asked.task.result()
+        if known.about is None:
+            raise PredictorError("predictor", f"{name} cannot be used: {known.problem}")
+        return known
+
+    async def close(self) -> None:
+        """Stop loading."""
+        tasks = [one.task for one in self._asked.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _names(self) -> str:
+        return ", ".join(sorted(self._asked, key=lambda name: (name != DEFAULT, name)))
+
+    async def _load(self, spec: Spec) -> Known:
+        """What a child says of it, or how it ended over it."""
+        if (problem := _misnamed(spec)) is not None:
+            return _unusable(spec, problem)
+        async with self._pool.slot() as slot:
+            (found,) = await slot.run(
+                entries.load_item, [spec], item_timeout=self._timeout, leave=self._timeout
+            )
+        if isinstance(found, entries.Lost):
+            return _unusable(spec, found.reason)
+        if isinstance(found, Failure):
+            return _unusable(spec, f"loading it failed: {found.message or found.code.sentence}")
+        if spec.kind is not Kind.BUILT_IN:
+            extra = {"action": "predictor_loaded", "predictor": spec.name, "sha256": found.sha256}
+            logger.info("a predictor is ready", extra=extra)
+        return Known(spec, found)
+
+
+def _unusable(spec: Spec, problem: str) -> Known:
+    extra = {"action": "predictor_unusable", "predictor": spec.name, "reason": problem}
+    logger.warning("a predictor cannot be used", extra=extra)
+    return Known(spec, None, problem)
+
+
+def _misnamed(spec: Spec) -> str | None:
+    """Why a file cannot be called by its name."""
+    if is_name(spec.name) and not spec.name.endswith(".onnx"):
+        return None
+    stem = spec.name.removesuffix(".onnx")
+    if is_name(stem):
+        return f"another predictor is called {stem}: rename the file"
+    return "a name is 1 to 64 ASCII letters, digits, '.', '_' and '-': rename the file"
+
+
+def _models(folder: Path, taken: set[str]) -> dict[str, tuple[Spec, Stamp]]:
+    """The model files of a folder. One that cannot have its name stands under that of the file."""
+    found: dict[str, tuple[Spec, Stamp]] = {}
+    try:
+        paths = sorted(folder.glob("*.onnx"))
+    except OSError:
+        return found
+    for path in paths:
+        if path.name.startswith("."):  # half copied, by rsync and others
+            continue
+        stamp = _stamp(path), _stamp(path.with_suffix(".json"))
+        if stamp[0] is not None:
+            usable = is_name(path.stem) and path.stem not in taken
+            name = path.stem if usable else path.name
+            found[name] = Spec(name, str(path), Kind.ONNX), stamp
+    return found
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    try:
+        told = path.stat()
+    except OSError:
+        return None
+    return told.st_mtime_ns, told.st_size, told.st_ino

@@ -1,0 +1,97 @@
+"""What the records of a stream, or of a job, add up to."""
+
+from __future__ import annotations
+
+import builtins
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from imaging.facts import ErrorCode, Failure
+from workers.lines import encode_line
+from workers.outbox import Placed
+
+__all__ = ["Answering", "Summary", "progress_line"]
+
+
+class Answering(Placed, Protocol):
+    """A record of one row or of several."""
+
+    def answers(self) -> Iterator[tuple[Failure | None, int]]:
+        """Of each row why it failed, if it did, and the bytes received for it."""
+        ...
+
+    def line(self) -> bytes:
+        """The record as one NDJSON line."""
+        ...
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a stream's records add up to. `rows` counts rows of the manifest that were answered."""
+
+    rows: int = 0
+    ok: int = 0
+    bytes: int = 0
+    errors: Counter[str] = field(default_factory=Counter)
+    http_statuses: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def failed(self) -> int:
+        """Rows without facts, or without a prediction."""
+        return self.rows - self.ok
+
+    def count(self, record: Answering) -> None:
+        """Add one record."""
+        for failure, received in record.answers():
+            self.rows += 1
+            self.bytes += received
+            if failure is None:
+                self.ok += 1
+                continue
+            self.errors[failure.code.value] += 1
+            if failure.code is ErrorCode.HTTP_STATUS:
+                self.http_statuses[str(failure.http_status)] += 1
+
+    def line(
+        self,
+        *,
+        seconds: float,
+        manifest_sha256: str | None = None,
+        provenance: dict[str, Any] | None = None,
+        reason: str | None = None,
+        cursor: str | None = None,
+    ) -> builtins.bytes:
+        """The last line of a stream: complete unless there is a *reason* why not.
+
+        *provenance* is what predictions were made with. Of a job's results the *cursor* tells where
+        to read on.
+        """
+        line: dict[str, Any] = {
+            "type": "summary",
+            "rows": self.rows,
+            "ok": self.ok,
+            "failed": self.failed,
+            "errors": dict(self.errors.most_common()),
+            "http_statuses": dict(self.http_statuses.most_common()),
+            "bytes": self.bytes,
+            "seconds": round(seconds, 3),
+            "manifest_sha256": manifest_sha256,
+        }
+        if provenance is not None:
+            line["provenance"] = provenance
+        line["complete"] = reason is None
+        if reason is not None:
+            line["reason"] = reason
+        if cursor is not None:
+            line["cursor"] = cursor
+        return encode_line(line)
+
+
+def progress_line(summary: Summary, *, cursor: str | None = None) -> bytes:
+    """A line that keeps an idle stream alive; in a job's results, the place reached in them."""
+    line: dict[str, Any] = {"type": "progress", "done": summary.rows, "failed": summary.failed}
+    if cursor is not None:
+        line["cursor"] = cursor
+    return encode_line(line)
