@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextvars import Context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 Stamp = tuple[object, ...]
 
 
+#: What ended the process that loaded it, or took too long, is tried again after so long.
+AGAIN_SECONDS = 30.0
 #: So long whoever asks for all of them waits for one that is being loaded.
 PATIENCE_SECONDS = 5.0
 
@@ -40,6 +43,7 @@ class Known:
     spec: Spec
     about: About | None
     problem: str | None = None  #: why it cannot be used
+    passing: bool = False  #: the problem may be over the next time
 
     def json(self) -> dict[str, Any]:
         """As clients are told."""
@@ -55,11 +59,18 @@ class _Asked:
     spec: Spec
     stamp: Stamp
     task: asyncio.Task[Known]
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def broke(self) -> bool:
         """Whether that ended with an error of ours: it is tried again."""
         return self.task.done() and (self.task.cancelled() or self.task.exception() is not None)
+
+    @property
+    def stale(self) -> bool:
+        """Whether a process that ended over it is long ago: the machine may have been at fault."""
+        over = self.task.done() and not self.broke and self.task.result().passing
+        return over and time.monotonic() - self.at > AGAIN_SECONDS
 
 
 class Predictors:
@@ -70,11 +81,11 @@ class Predictors:
         self._timeout = settings.predict_timeout
         self._pool = pool
         self._fixed = [Spec(name, "", Kind.BUILT_IN) for name in BUILT_IN]
-        self._fixed += [Spec(name, where, Kind.CLASS) for name, where in settings.predictors]
+        self._fixed += settings.predictors
         self._asked: dict[str, _Asked] = {}
 
-    async def look(self) -> None:
-        """Begin to load what is new; forget what is gone."""
+    async def look(self, *names: str) -> None:
+        """Begin to load what is new; forget what is gone. Of those built in, what *names* tell."""
         found: dict[str, tuple[Spec, Stamp]] = {spec.name: (spec, ()) for spec in self._fixed}
         if self._folder is not None:
             found |= await asyncio.to_thread(_models, self._folder, set(found))
@@ -82,15 +93,19 @@ class Predictors:
             self._asked.pop(name).task.cancel()
         for name, (spec, stamp) in found.items():
             before = self._asked.get(name)
-            if before is None or before.stamp != stamp or before.broke:
+            if spec.kind is Kind.BUILT_IN and name not in names:
+                continue
+            if before is None or before.stamp != stamp or before.broke or before.stale:
                 # Of no request: whose name is on it would stand in the log of a model.
                 task = asyncio.create_task(self._load(spec), context=Context())
                 self._asked[name] = _Asked(spec, stamp, task)
 
     async def all(self) -> list[Known]:
         """Every predictor; one that takes long to load is told as such."""
-        await self.look()
-        asked = list(self._asked.values())
+        await self.look(*BUILT_IN)
+        names = [spec.name for spec in self._fixed]
+        names += sorted(self._asked.keys() - set(names))
+        asked = [self._asked[name] for name in names]
         await asyncio.wait([one.task for one in asked], timeout=PATIENCE_SECONDS)
         late = "it is still being loaded"
         return [
@@ -105,7 +120,7 @@ class Predictors:
         Raises:
             PredictorError: there is none, or it could not be loaded.
         """
-        await self.look()
+        await self.look(name)
         asked = self._asked.get(name)
         if asked is None:
             raise PredictorError("predictor", f"there is none of that name; known: {self._names()}")
@@ -129,7 +144,8 @@ class Predictors:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _names(self) -> str:
-        return ", ".join(sorted(self._asked, key=lambda name: (name != DEFAULT, name)))
+        names = {*BUILT_IN, *self._asked}
+        return ", ".join(sorted(names, key=lambda name: (name != DEFAULT, name)))
 
     async def _load(self, spec: Spec) -> Known:
         """What a child says of it, or how it ended over it."""
@@ -142,17 +158,18 @@ class Predictors:
         if isinstance(found, entries.Lost):
             return _unusable(spec, found.reason)
         if isinstance(found, Failure):
-            return _unusable(spec, f"loading it failed: {found.message or found.code.sentence}")
+            told = f"loading it failed: {found.message or found.code.sentence}"
+            return _unusable(spec, told, passing=True)
         if spec.kind is not Kind.BUILT_IN:
             extra = {"action": "predictor_loaded", "predictor": spec.name, "sha256": found.sha256}
             logger.info("a predictor is ready", extra=extra)
         return Known(spec, found)
 
 
-def _unusable(spec: Spec, problem: str) -> Known:
+def _unusable(spec: Spec, problem: str, *, passing: bool = False) -> Known:
     extra = {"action": "predictor_unusable", "predictor": spec.name, "reason": problem}
     logger.warning("a predictor cannot be used", extra=extra)
-    return Known(spec, None, problem)
+    return Known(spec, None, problem, passing)
 
 
 def _misnamed(spec: Spec) -> str | None:

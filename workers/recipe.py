@@ -107,9 +107,9 @@ def differs(pinned: Mapping[str, Any], recipe: Recipe) -> str | None:
     """
     ours = recipe.provenance()
     names = {
-        "version": "its version",
         "model_sha256": "its model file",
         "settings_sha256": "the JSON file beside its model",
+        "version": "its version",
         "preprocessing": "its preprocessing",
     }
     for name, told in names.items():

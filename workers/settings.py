@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import ByteSize, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from imaging.predictors.about import BUILT_IN, is_name
+from imaging.predictors.about import Spec, parse_class
 from workers.errors import SettingsError
 from workers.fetch.guard import Network, parse_network
 
@@ -27,7 +28,6 @@ VERSION = "0.1.0"
 _BYTES_PER_PIXEL = 24
 _POOL_HEADROOM = 256 * 1024**2
 
-_CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _REDIS = re.compile(r"(rediss?://[^/\s]|unix:///)\S*\Z")
 
 MiB = 1024**2
@@ -51,7 +51,7 @@ class WorkSettings(BaseSettings):
     data_root: Path = Field(Path("data"), description="manifests and uploads live below it")
     var: Path = Field(Path("var"), description="where a Redis of our own keeps its files")
     models_dir: Path | None = Field(None, description="ONNX files that requests may name")
-    predictors: Annotated[tuple[tuple[str, str], ...], NoDecode] = Field(
+    predictors: Annotated[tuple[Spec, ...], NoDecode] = Field(
         (), description="name=module:Class of predictors of your own"
     )
     redis_url: SecretStr | None = Field(
@@ -146,21 +146,12 @@ class WorkSettings(BaseSettings):
     def _classes(cls, value: object) -> object:
         parts = _split(value)
         if not isinstance(parts, list | tuple):
-            return value
-        pairs: list[tuple[str, str]] = []
-        for part in parts:
-            name, _, where = (
-                part.partition("=") if isinstance(part, str) else (part[0], "", part[1])
-            )
-            name, where = name.strip(), where.strip()
-            if not is_name(name) or not _CLASS.fullmatch(where):
-                msg = f"{part!r} is not name=module:Class"
-                raise ValueError(msg)
-            if name in BUILT_IN or name in dict(pairs):
-                msg = f"there are two predictors {name!r}"
-                raise ValueError(msg)
-            pairs.append((name, where))
-        return tuple(pairs)
+            return parts
+        specs = [parse_class(part) if isinstance(part, str) else part for part in parts]
+        if twice := [name for name, count in Counter(s.name for s in specs).items() if count > 1]:
+            msg = f"there are two predictors {twice[0]!r}"
+            raise ValueError(msg)
+        return tuple(specs)
 
     @field_validator("models_dir")
     @classmethod
@@ -262,8 +253,7 @@ def show_settings(settings: WorkSettings) -> str:
     for name in sorted(type(settings).model_fields):
         value = getattr(settings, name)
         if isinstance(value, tuple | frozenset):
-            shown = ("=".join(part) if isinstance(part, tuple) else str(part) for part in value)
-            value = ",".join(sorted(shown))
+            value = ",".join(sorted(str(part) for part in value))
         elif isinstance(value, int):  # ByteSize and bool write themselves otherwise
             value = int(value)
         lines.append(f"{PREFIX}{name.upper()}={'' if value is None else value}")

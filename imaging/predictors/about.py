@@ -19,12 +19,14 @@ __all__ = [
     "Layout",
     "Spec",
     "is_name",
+    "parse_class",
 ]
 
 BUILT_IN = ("none", "appearance")  #: predictors that are always there
 DEFAULT = "appearance"
 MAX_SIDE = 4096  #: pixels; the widest and highest picture a predictor may ask for
 
+_CLASS = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 
 
@@ -54,6 +56,19 @@ class Spec:
     name: str
     source: str  #: nothing for a built-in, `module:Class`, or the path of an .onnx file
     kind: Kind
+
+    def __str__(self) -> str:
+        return f"{self.name}={self.source}"
+
+
+def parse_class(text: str) -> Spec:
+    """`name=module:Class` → a predictor of the user's own. Raises ValueError."""
+    name, _, where = (part.strip() for part in text.partition("="))
+    if not is_name(name) or _CLASS.fullmatch(where) is None:
+        raise ValueError(f"{text!r} is not name=module:Class")
+    if name in BUILT_IN:
+        raise ValueError(f"{name} is the name of a predictor that is built in")
+    return Spec(name, where, Kind.CLASS)
 
 
 @dataclass(frozen=True, slots=True)

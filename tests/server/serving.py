@@ -18,9 +18,10 @@ from server.app import create_runner
 from server.settings import ServerSettings
 from tests.asserts import wait_until
 
-__all__ = ["INFO", "TSV", "Answer", "Served", "Talk", "serving"]
+__all__ = ["BATCH", "INFO", "TSV", "Answer", "Served", "Talk", "serving"]
 
 INFO = "/api/v1/images_info"
+BATCH = "/api/v1/batch_predict"
 TSV = {"Content-Type": "text/tab-separated-values"}
 #: Whatever a test waits for comes long before; a bug must fail it, not hang it.
 PATIENCE_SECONDS = 15.0
@@ -57,13 +58,23 @@ class Answer(NamedTuple):
         assert self.body.endswith(b"\n")
         return [json.loads(line) for line in self.body.splitlines()]
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self, kind: str = "image") -> list[dict[str, Any]]:
         """The lines between `start` and `summary`, which must be there."""
         start, *records, summary = self.lines()
         assert start["type"] == "start"
-        assert {record["type"] for record in records} <= {"image"}
+        assert {record["type"] for record in records} <= {kind}
         assert summary["type"] == "summary"
         return records
+
+    def batches(self) -> list[dict[str, Any]]:
+        """The batches of a stream, each once, in the order of the manifest."""
+        found = sorted(self.records("batch"), key=lambda line: int(line["batch"]))
+        assert [line["batch"] for line in found] == list(range(len(found)))
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows of all batches."""
+        return [row for line in self.batches() for row in line["rows"]]
 
     def summary(self) -> dict[str, Any]:
         """The last line."""

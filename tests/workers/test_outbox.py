@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import NamedTuple
 
 import pytest
 
@@ -49,6 +50,34 @@ async def test_ordered_records_wait_for_their_turn(first: int) -> None:
     fill(outbox, order)
     outbox.end()
     assert await taken(outbox) == sorted(order)
+
+
+class Wide(NamedTuple):
+    """A record of several rows."""
+
+    index: int  # type: ignore[assignment]
+    width: int
+
+
+async def test_records_of_several_rows_count_as_many() -> None:
+    """In their order, and against the window."""
+    outbox: Outbox[Wide] = Outbox(6, ordered=True)
+    for index in range(6):
+        outbox.admit(index)
+    assert outbox.full
+    outbox.put(Wide(4, 2))
+    outbox.put(Wide(0, 4))
+    room = asyncio.create_task(outbox.room())
+    batches = outbox.batches(idle=5)
+    assert [each.index for each in await anext(batches)] == [0, 4]
+    await room
+    assert not outbox.full
+    outbox.admit(6)
+    assert not outbox.whole
+    outbox.put(Wide(6, 1))
+    outbox.end()
+    assert outbox.whole
+    assert [each.index async for some in batches for each in some] == [6]
 
 
 async def test_ordered_records_behind_a_missing_one_stay() -> None:

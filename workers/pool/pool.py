@@ -90,7 +90,7 @@ class ImagePool:
             return self.healthy
         try:
             async with asyncio.timeout(timeout), self.slot() as slot:
-                return await slot.run(child.echo, [True]) == [True]
+                return await slot.run(child.echo, [True], leave=0) == [True]
         except (TimeoutError, PoolClosedError):
             return False
 

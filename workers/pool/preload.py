@@ -21,8 +21,8 @@ signal.signal(signal.SIGHUP, signal.SIG_IGN)
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
-# onnxruntime reports to its maker, and keeps files to do so, unless it is told not to; a class of the
-# operator's own may import it before ours does.
+# onnxruntime reports to its maker, and keeps files to do so, unless it is told not to; a class of
+# the operator's own may import it before ours does.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 from PIL import AvifImagePlugin, Image  # noqa: E402

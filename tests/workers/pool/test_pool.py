@@ -242,10 +242,12 @@ async def test_idle_children_are_replaced_unasked(pool: ImagePool) -> None:
 async def test_cancelled_caller_costs_the_child_not_the_slot(
     pool: ImagePool, tmp_path: Path
 ) -> None:
-    """The process stops burning at once and the slot serves the next caller; nobody died."""
+    """A process that would burn on is stopped soon, and the slot serves the next; nobody died."""
     async with pool.slot() as slot:
         work = asyncio.create_task(
-            slot.run(hostile_work.meet_holding_the_gil, ["a"], str(tmp_path), item_timeout=60)
+            slot.run(
+                hostile_work.meet_holding_the_gil, ["a"], str(tmp_path), item_timeout=60, leave=0.1
+            )
         )
         pid = await met(tmp_path, "a")
         work.cancel()
@@ -255,6 +257,41 @@ async def test_cancelled_caller_costs_the_child_not_the_slot(
         assert await slot.run(hostile_work.act, ["good"]) == ["good"]
     assert pool.free == 2
     assert pool.restarts == 0
+
+
+async def test_cancelled_caller_of_a_chunk_that_ends_soon_costs_nothing(
+    pool: ImagePool, tmp_path: Path
+) -> None:
+    """Its child goes on, with all it has loaded; whoever comes next waits for the end of it."""
+    async with pool.slot() as slot:
+        [before] = await slot.run(hostile_work.process_id, [0])
+        work = asyncio.create_task(slot.run(hostile_work.meet_and_wait, ["a"], str(tmp_path)))
+        assert await met(tmp_path, "a") == before
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        assert slot.leaving is not None
+        following = asyncio.create_task(slot.run(hostile_work.process_id, [0]))
+        (tmp_path / "go on").touch()
+        assert await following == [before]
+        assert slot.leaving is None
+    assert pool.restarts == 0
+
+
+async def test_closing_does_not_wait_for_what_nobody_wants(tmp_path: Path) -> None:
+    """Neither for its end nor for its time."""
+    async with open_pool(replace(SETTINGS, slots=1)) as pool:
+        async with pool.slot() as slot:
+            work = asyncio.create_task(
+                slot.run(hostile_work.meet_and_wait, ["a"], str(tmp_path), leave=60)
+            )
+            pid = await met(tmp_path, "a")
+            work.cancel()
+            await asyncio.wait({work})
+        leaving = slot.leaving
+        assert leaving is not None
+    assert leaving.done()
+    await until(lambda: gone(pid))
 
 
 async def test_caller_cancelled_while_a_chunk_is_being_sent(pool: ImagePool) -> None:
