@@ -10,8 +10,8 @@ same manifest makes the same batches whatever comes first; each is predicted as 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from imaging.examine import Examined
@@ -39,35 +39,30 @@ __all__ = [
 R = TypeVar("R", bound=Placed)
 
 
-@asynccontextmanager
-async def inspect_rows(
+def inspect_rows(
     engine: Engine, rows: AsyncIterator[Row], options: InfoOptions
-) -> AsyncIterator[Flow[Record]]:
+) -> AbstractAsyncContextManager[Flow[Record]]:
     """Look at every row. Leaving the context cancels what is still under way."""
-    async with _opened(Inspection(engine, rows, options)) as flow:
-        yield flow
+    return _opened(lambda: Inspection(engine, rows, options))
 
 
-@asynccontextmanager
-async def prepare_rows(
+def prepare_rows(
     engine: Engine, rows: AsyncIterator[Row], options: BatchOptions, recipe: Recipe
-) -> AsyncIterator[Flow[Prepared]]:
+) -> AbstractAsyncContextManager[Flow[Prepared]]:
     """Fetch and decode every row, and go no further. Whoever takes them has room for the arrays."""
-    async with _opened(Preparation(engine, rows, options, recipe)) as flow:
-        yield flow
+    return _opened(lambda: Preparation(engine, rows, options, recipe))
 
 
-@asynccontextmanager
-async def predict_batches(
+def predict_batches(
     engine: Engine, rows: AsyncIterator[Row], options: BatchOptions, recipe: Recipe
-) -> AsyncIterator[Flow[BatchRecord]]:
+) -> AbstractAsyncContextManager[Flow[BatchRecord]]:
     """Predict every batch. Leaving the context cancels what is still under way."""
-    async with _opened(Prediction(engine, rows, options, recipe)) as flow:
-        yield flow
+    return _opened(lambda: Prediction(engine, rows, options, recipe))
 
 
 @asynccontextmanager
-async def _opened(flow: Flow[R]) -> AsyncIterator[Flow[R]]:
+async def _opened(make: Callable[[], Flow[R]]) -> AsyncIterator[Flow[R]]:
+    flow = make()
     try:
         yield flow.start()
     finally:

@@ -1,4 +1,4 @@
-"""Predictors of somebody's own that do what the id of a row says. The pool's children import this."""
+"""Predictors of somebody's own that do what the id of a row says. Children of the pool import it."""
 
 from __future__ import annotations
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
-import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from server import keys
-from tests.asserts import wait_until
 from tests.picture_hosts import PictureHost
 from tests.server.serving import BATCH, TSV, Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-Serve = Callable[..., Awaitable[Served]]
 
 PNG = "by-name/made-0001-plain.png"
 
@@ -77,7 +71,9 @@ async def test_a_list_becomes_batches_of_consecutive_rows(
     assert [len(line["rows"]) for line in answer.batches()] == [4, 4, 2]
     rows = answer.rows()
     assert [row["index"] for row in rows] == list(range(10))
-    assert [row["id"] for row in rows] == "a gone c page e e inside odd i short".split()
+    assert [row["id"] for row in rows] == [
+        *("a", "gone", "c", "page", "e", "e", "inside", "odd", "i", "short")
+    ]
     assert [row.get("position") for row in rows] == [0, None, 1, None, 0, 1, None, None, 0, None]
     assert [row.get("error", {}).get("code") for row in rows] == [
         *(None, "http_status", None, "not_an_image"),
@@ -104,7 +100,11 @@ async def test_the_first_line_says_what_was_asked_and_the_last_what_came(
     answer = await served.ask(BATCH, json={"filepath": manifest.name, "batch_size": 0, "size": 48})
 
     start, summary = answer.lines()[0], answer.summary()
-    assert (start["kind"], start["job"], start["manifest"]) == ("batch_predict", None, "batches.tsv")
+    assert (start["kind"], start["job"], start["manifest"]) == (
+        "batch_predict",
+        None,
+        "batches.tsv",
+    )
     assert start["options"] == {
         "batch_size": 32,
         "predictor": "appearance",
@@ -120,8 +120,11 @@ async def test_the_first_line_says_what_was_asked_and_the_last_what_came(
     }
     assert (summary["rows"], summary["ok"], summary["failed"]) == (10, 5, 5)
     assert summary["errors"] == {
-        **{"http_status": 1, "not_an_image": 1, "blocked_address": 1},
-        **{"bad_url": 1, "bad_row": 1},
+        "http_status": 1,
+        "not_an_image": 1,
+        "blocked_address": 1,
+        "bad_url": 1,
+        "bad_row": 1,
     }
     assert summary["http_statuses"] == {"404": 1}
     assert summary["bytes"] > 5000
@@ -130,8 +133,13 @@ async def test_the_first_line_says_what_was_asked_and_the_last_what_came(
     made = summary["provenance"]
     assert (made["predictor"], made["version"], made["model_sha256"]) == ("appearance", "1", None)
     assert made["preprocessing"] == {
-        **{"size": [48, 48], "fit": "stretch", "filter": "bicubic", "matte": "#ffffff"},
-        **{"layout": "NCHW", "jpeg_scale": 2, "reducing_gap": 2.0},
+        "size": [48, 48],
+        "fit": "stretch",
+        "filter": "bicubic",
+        "matte": "#ffffff",
+        "layout": "NCHW",
+        "jpeg_scale": 2,
+        "reducing_gap": 2.0,
     }
     assert {"pillow", "numpy"} <= made["software"].keys()
 
@@ -217,31 +225,3 @@ async def test_a_manifest_as_the_body(served: Served, host: PictureHost) -> None
     assert answer.summary()["rows"] == 3
     assert answer.summary()["manifest_sha256"] is None
     assert host.counts()["requests"] == 2
-
-
-async def test_draining_ends_a_batch_with_its_rows_cancelled(
-    serve: Serve, host: PictureHost
-) -> None:
-    """Whole batches stay as they are, rows under way are `cancelled`, and none is there twice."""
-    served = await serve()
-    urls = [f"{host}/a", f"{host}/b", f"{host}/c", "foo", *(f"{host}/silent/{n}" for n in range(6))]
-    body = json.dumps({"images": urls, "batch_size": 2, "timeout": 600}).encode()
-    async with served.talk() as talk:
-        await talk.ask(BATCH, body=body, Content_Type="application/json")
-        await talk.head()
-        assert (await talk.line())["type"] == "start"
-        whole = [await talk.line(), await talk.line()]
-        await wait_until(lambda: host.counts()["in_flight"] == 6)
-
-        await served.app[keys.STREAMS].drain()
-
-        *cut, summary = [await talk.line() for _ in range(4)]
-    assert {line["batch"] for line in whole} == {0, 1}
-    assert [line["batch_dimension"][0] for line in cut] == [0, 0, 0]
-    rows = [row for line in [*whole, *cut] for row in line["rows"]]
-    assert sorted(row["index"] for row in rows) == list(range(10))
-    assert {row["error"]["code"] for line in cut for row in line["rows"]} == {"cancelled"}
-    assert (summary["rows"], summary["ok"]) == (10, 3)
-    assert summary["errors"] == {"cancelled": 6, "bad_url": 1}
-    assert (summary["complete"], summary["reason"]) == (False, "draining")
-    await served.at_rest()

@@ -1,4 +1,4 @@
-"""`batch_predict`: what is refused, before any line and by its name; and requests that become jobs."""
+"""`batch_predict`: what is refused, by its name, before any line; and requests that become jobs."""
 
 from __future__ import annotations
 
@@ -178,8 +178,16 @@ async def test_a_request_becomes_a_job(queue: Queue, path: str, headers: dict[st
 async def test_a_job_is_what_was_asked_for(queue: Queue, host: PictureHost) -> None:
     """Read back from the intake, an entry is the request; with a body, the body is kept for it."""
     options = {
-        **{"batch_size": 7, "size": [32, 16], "fit": "crop", "filter": "box", "matte": "#010203"},
-        **{"pixels": "list", "predictor": "none", "limit": 3, "timeout": 2.5, "extra": True},
+        "batch_size": 7,
+        "size": [32, 16],
+        "fit": "crop",
+        "filter": "box",
+        "matte": "#010203",
+        "pixels": "list",
+        "predictor": "none",
+        "limit": 3,
+        "timeout": 2.5,
+        "extra": True,
     }
     asked = BatchRequest.model_validate({"images": ["foo"], **options})
     query = {name: str(value) for name, value in options.items()} | {"size": "32x16"}

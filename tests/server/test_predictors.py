@@ -86,8 +86,14 @@ async def test_models_and_classes_good_and_bad(serve: Serve, folder: Path) -> No
     ready = {name for name, one in told.items() if one["ready"]}
     assert ready == {"none", "appearance", "commanded", "ofone", "colours"}
     assert told["colours"] | {"software": None} == {
-        **{"name": "colours", "ready": True, "version": None, "size": [6, 8], "layout": "NCHW"},
-        **{"labels": list(models.COLOURS), "sha256": digest, "software": None},
+        "name": "colours",
+        "ready": True,
+        "version": None,
+        "size": [6, 8],
+        "layout": "NCHW",
+        "labels": list(models.COLOURS),
+        "sha256": digest,
+        "software": None,
         "settings_sha256": hashlib.sha256(json.dumps(settings).encode()).hexdigest(),
     }
     assert told["commanded"]["size"] == [16, 12]
@@ -104,7 +110,9 @@ async def test_models_and_classes_good_and_bad(serve: Serve, folder: Path) -> No
     assert "No module named" in errors["nowhere"]
     assert str(folder) not in str(told)
     for name, why in errors.items():
-        problem = (await served.ask(BATCH, json={"images": ["foo"], "predictor": name})).problem(422)
+        problem = (await served.ask(BATCH, json={"images": ["foo"], "predictor": name})).problem(
+            422
+        )
         assert problem["errors"][0]["field"] == "predictor"
         assert why in problem["detail"]
 

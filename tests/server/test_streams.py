@@ -12,7 +12,7 @@ import pytest
 from server import keys
 from tests.asserts import wait_until
 from tests.picture_hosts import PictureHost
-from tests.server.serving import TSV, Served
+from tests.server.serving import BATCH, TSV, Served
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -68,6 +68,34 @@ async def test_draining_ends_an_ordered_stream_in_order(serve: Serve, host: Pict
     assert [line["index"] for line in lines[1:-1]] == list(range(12))
     assert lines[2]["error"]["code"] == "cancelled"
     assert (lines[-1]["ok"], lines[-1]["reason"]) == (11, "draining")
+
+
+async def test_draining_ends_a_batch_with_its_rows_cancelled(
+    serve: Serve, host: PictureHost
+) -> None:
+    """Whole batches stay as they are, rows under way are `cancelled`, and none is there twice."""
+    served = await serve()
+    urls = [f"{host}/a", f"{host}/b", f"{host}/c", "foo", *(f"{host}/silent/{n}" for n in range(6))]
+    body = json.dumps({"images": urls, "batch_size": 2, "timeout": 600}).encode()
+    async with served.talk() as talk:
+        await talk.ask(BATCH, body=body, Content_Type="application/json")
+        await talk.head()
+        assert (await talk.line())["type"] == "start"
+        whole = [await talk.line(), await talk.line()]
+        await wait_until(lambda: host.counts()["in_flight"] == 6)
+
+        await served.app[keys.STREAMS].drain()
+
+        *cut, summary = [await talk.line() for _ in range(4)]
+    assert {line["batch"] for line in whole} == {0, 1}
+    assert [line["batch_dimension"][0] for line in cut] == [0, 0, 0]
+    rows = [row for line in [*whole, *cut] for row in line["rows"]]
+    assert sorted(row["index"] for row in rows) == list(range(10))
+    assert {row["error"]["code"] for line in cut for row in line["rows"]} == {"cancelled"}
+    assert (summary["rows"], summary["ok"]) == (10, 3)
+    assert summary["errors"] == {"cancelled": 6, "bad_url": 1}
+    assert (summary["complete"], summary["reason"]) == (False, "draining")
+    await served.at_rest()
 
 
 async def test_draining_waits_for_no_upload(serve: Serve, host: PictureHost) -> None:

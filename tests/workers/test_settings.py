@@ -133,6 +133,7 @@ def test_shown_settings_can_be_read_again(monkeypatch: pytest.MonkeyPatch) -> No
         allow_networks="[fd00::/8]:80,127.0.0.1/32",
         trusted_hosts="a,b:81",
         max_pixels=5,
+        predictors="b=x.y:D, a=m:C",
         log_format="json",
     )
     lines = show_settings(settings).splitlines()
@@ -141,6 +142,31 @@ def test_shown_settings_can_be_read_again(monkeypatch: pytest.MonkeyPatch) -> No
         monkeypatch.setenv(*line.split("=", 1))
     again = read_settings(WorkSettings)
     assert set(again.allow_networks) == set(settings.allow_networks)
-    assert again.model_dump(exclude={"allow_networks"}) == settings.model_dump(
-        exclude={"allow_networks"}
-    )
+    assert set(again.predictors) == set(settings.predictors)
+    lists = {"allow_networks", "predictors"}
+    assert again.model_dump(exclude=lists) == settings.model_dump(exclude=lists)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("a", "'a' is not name=module:Class"),
+        ("a=m", "'a=m' is not name=module:Class"),
+        ("a b=m:C", "is not name=module:Class"),
+        ("a=m:C,a=m:D", "there are two predictors 'a'"),
+        ("none=m:C", "none is the name of a predictor that is built in"),
+    ],
+)
+def test_wrong_predictors(monkeypatch: pytest.MonkeyPatch, said: str, told: str) -> None:
+    """Are told before anything is loaded."""
+    with pytest.raises(SettingsError, match=told):
+        read(monkeypatch, PREDICTORS=said)
+
+
+def test_the_folder_of_models_must_be_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A name that is mistyped would be a service without models."""
+    with pytest.raises(SettingsError, match=r"MODELS_DIR: .*nowhere is not a folder"):
+        read(monkeypatch, MODELS_DIR=str(tmp_path / "nowhere"))
+    assert read(monkeypatch, MODELS_DIR=str(tmp_path)).models_dir == tmp_path

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
+from pydantic import ValidationError
 
 from imaging.facts import ErrorCode, Failure
+from workers.asked import ASKED, wrong_fields
 from workers.engine import Engine
 from workers.errors import PredictorError, PredictorLost
 from workers.jobs.batch_work import BatchWork
@@ -20,7 +22,7 @@ from workers.jobs.streams import Entry, Loaded, Streams
 from workers.jobs.work import InfoWork, Work
 from workers.manifest.kept import remove_upload
 from workers.manifest.rows import Row
-from workers.options import BatchOptions, InfoOptions, Options
+from workers.options import InfoOptions, Options
 from workers.recipe import differs
 from workers.summary import Answering, Summary
 
@@ -54,13 +56,12 @@ class Runner:
         place = place_of(held.entry.fields)
         held.job = place.job
         try:
-            return await self._run(held, place)
+            try:
+                return await self._run(held, place)
+            except (PredictorError, PredictorLost) as exc:
+                await self._condemn(held, place, str(exc))
         except KeyBroken as exc:
             await self._streams.spoil(held.stream, held.entry, place.job, str(exc), self._ttl)
-        except PredictorError as exc:
-            await self._condemn(held, place, exc.sentence)
-        except PredictorLost as exc:
-            await self._condemn(held, place, str(exc))
         return False
 
     async def _run(self, held: Held, place: Place) -> bool:
@@ -109,17 +110,23 @@ class Runner:
         """
         if isinstance(options, InfoOptions):
             return InfoWork(self._engine, options)
-        recipe = await self._engine.recipe(options)
+        named = f"predictor {options.predictor}"
+        try:
+            recipe = await self._engine.recipe(options)
+        except PredictorError as exc:
+            if exc.field != "predictor":
+                raise
+            raise PredictorError(named, exc.sentence) from exc
         pinned = loaded.provenance
         if pinned is None:
             pinned = await self._streams.pin(place.job, orjson.dumps(recipe.provenance()))
         if pinned is not None and (problem := differs(_read(pinned), recipe)):
-            raise PredictorError("predictor", f"the predictor {options.predictor}: {problem}")
+            raise PredictorError(named, problem)
         return BatchWork(self._engine, options, recipe)
 
     async def _condemn(self, held: Held, place: Place, why: str) -> None:
         """Fail the job. Clients read why; which host it was is in the log only."""
-        reason = f"{why}, on the consumer that took shard {place.shard}"
+        reason = f"{why} (on the consumer that took shard {place.shard})"
         extra = {"action": "job_failed", "job": place.job, "reason": reason}
         logger.warning("a job failed", extra=extra)
         upload = await self._streams.condemn(held.stream, held.entry.id, *place, reason, self._ttl)
@@ -152,13 +159,14 @@ class Runner:
 def _options(loaded: Loaded) -> Options:
     """Options as the job keeps them. Raises BadShard."""
     try:
-        said = orjson.loads(loaded.options)
-        if loaded.kind == "batch_predict":
-            return BatchOptions.read(said)
-        return InfoOptions.read(said)
-    except (ValueError, TypeError, KeyError) as exc:
-        told = f"the options of the job cannot be read, by this version: {str(exc)[:100]}"
-        raise BadShard(told) from exc
+        return ASKED[loaded.kind].model_validate(orjson.loads(loaded.options)).options()
+    except ValidationError as exc:
+        wrong = "; ".join(f"{name}: {sentence}" for name, sentence in wrong_fields(exc))[:200]
+    except orjson.JSONDecodeError as exc:
+        wrong = f"not JSON: {exc.msg}"
+    except KeyError:
+        wrong = f"there is no kind {loaded.kind[:40]!r}"
+    raise BadShard(f"the options of the job cannot be read, by this version: {wrong}")
 
 
 def _read(provenance: bytes) -> dict[str, object]:

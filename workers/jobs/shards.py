@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import orjson
@@ -65,7 +66,7 @@ def dump_rows(rows: Sequence[Row]) -> bytes:
 def load_rows(text: bytes) -> list[Row]:
     """The rows again, but for where they end in the manifest. Raises BadShard."""
     try:
-        return [
+        rows = [
             Row(
                 index,
                 identity,
@@ -76,5 +77,9 @@ def load_rows(text: bytes) -> list[Row]:
             )
             for index, identity, url, problem, extra in orjson.loads(text)
         ]
+        ordered = all(before.index < row.index for before, row in pairwise(rows))
     except (ValueError, TypeError, AttributeError, LookupError) as exc:
         raise BadShard(f"the rows of the shard cannot be read: {str(exc)[:100]}") from exc
+    if not (ordered and all(type(row.index) is int for row in rows)):
+        raise BadShard("the rows of the shard cannot be read: they are not in order")
+    return rows

@@ -154,7 +154,9 @@ async def _feed_rows(
                     )
                     shard.clear()
                     raise ManifestError(f"{told}: take a smaller batch_size")
-                if len(shard) >= most or (size >= SHARD_BYTES and len(shard) % together == 0):
+                # By its index: a shard that an error cut short may have ended within a batch.
+                whole = (row.index + 1) % together == 0
+                if whole and (len(shard) + together > most or size >= SHARD_BYTES):
                     await give()
     except ManifestError:
         if shard:

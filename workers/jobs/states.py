@@ -189,7 +189,7 @@ def _rate(fields: Mapping[bytes, bytes], rows: int, now: float) -> float:
 
 def _counts(fields: Mapping[bytes, bytes], prefix: bytes) -> Counter[str]:
     found = {
-        name.removeprefix(prefix).decode(errors="replace")[:40]: _number(fields, name)
+        name.removeprefix(prefix).decode(errors="replace")[:100]: _number(fields, name)
         for name in fields
         if name.startswith(prefix)
     }

@@ -18,6 +18,8 @@ from workers.jobs import feeding, streams
 from workers.settings import WorkSettings
 
 EngineOf = Callable[..., AbstractAsyncContextManager[Engine]]
+Pictures = Callable[[int], list[str]]
+Written = Callable[..., str]
 
 
 @pytest.fixture
@@ -59,14 +61,14 @@ async def engine(engine_of: EngineOf) -> AsyncIterator[Engine]:
 
 
 @pytest.fixture
-def pictures(picture_host: PictureHost) -> Callable[[int], list[str]]:
+def pictures(picture_host: PictureHost) -> Pictures:
     """URLs of so many pictures, all different."""
     picture_host.reset()
     return lambda count: [f"{picture_host}/{number}.jpg" for number in range(count)]
 
 
 @pytest.fixture
-def written(tmp_path: Path) -> Callable[..., str]:
+def written(tmp_path: Path) -> Written:
     """Write a manifest below the data root; its name there."""
 
     def write(content: str | bytes | list[str], name: str = "list.tsv") -> str:

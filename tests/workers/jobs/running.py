@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,24 @@ from tests.asserts import wait_for
 from tests.workers.jobs.queues import KIND, Queue
 from workers.engine import Engine
 from workers.jobs import keys
+from workers.jobs.collecting import given
 from workers.jobs.consumer import Consumer, open_consumer
 from workers.manifest.files import FileSource
 from workers.manifest.objects import inline_rows
 from workers.manifest.reading import read_rows
 from workers.manifest.rows import Row
-from workers.options import InfoOptions
-from workers.pipeline import inspect_rows
+from workers.options import BatchOptions, InfoOptions, Options
+from workers.pipeline import inspect_rows, predict_batches
 
 __all__ = [
     "Running",
     "consuming",
     "entry_of",
+    "fed",
     "inspected",
     "lines_of",
     "plain",
+    "predicted",
     "recorded",
     "records_of",
     "until_over",
@@ -114,9 +117,16 @@ async def lines_of(queue: Queue, job: str) -> list[bytes]:
     lines: list[bytes] = []
     for _, fields in found:
         told = fields[b"lines"].splitlines(keepends=True)
-        assert len(told) == int(fields[b"rows"])
+        assert sum(len(_rows(line)) for line in told) == int(fields[b"rows"])
         lines += told
-    return sorted(lines, key=lambda line: int(orjson.loads(line)["index"]))
+    return sorted(lines, key=lambda line: int(_rows(line)[0]["index"]))
+
+
+def _rows(line: bytes) -> list[dict[str, Any]]:
+    """What a record line tells, row by row: of a batch its rows."""
+    record = orjson.loads(line)
+    rows: list[dict[str, Any]] = record.get("rows", [record])
+    return rows
 
 
 async def records_of(queue: Queue, job: str) -> list[dict[str, Any]]:
@@ -129,27 +139,47 @@ async def inspected(
 ) -> list[bytes]:
     """The record lines that every other door would give, by the index of their rows."""
     options = options or InfoOptions()
-    chosen: dict[str, Any] = {"limit": options.limit, "extra": options.extra}
-
-    async def inline() -> AsyncIterator[Row]:
-        for row in inline_rows(manifest, **chosen):
-            yield row
-
-    if isinstance(manifest, list):
-        rows = inline()
-    else:
-        source = FileSource(Path(engine.settings.data_root), manifest, max_bytes=10**9)
-        rows = read_rows(source, kind=None, **chosen)
-    async with inspect_rows(engine, rows, options) as inspection:
-        found = [record async for some in inspection.batches(idle=5) for record in some]
-    if not isinstance(manifest, list):
-        source.close()
+    with _read(engine, manifest, options) as rows:
+        async with inspect_rows(engine, rows, options) as inspection:
+            found = [record async for some in inspection.batches(idle=5) for record in some]
     return [plain(one.line()) for one in sorted(found, key=lambda record: record.index)]
+
+
+async def predicted(
+    engine: Engine, manifest: str | list[Any], options: BatchOptions
+) -> list[bytes]:
+    """The same of batches."""
+    recipe = await engine.recipe(options)
+    with _read(engine, manifest, options) as rows:
+        async with predict_batches(engine, rows, options, recipe) as prediction:
+            found = [record async for some in prediction.batches(idle=5) for record in some]
+    return [one.line() for one in sorted(found, key=lambda record: record.index)]
+
+
+@contextmanager
+def _read(
+    engine: Engine, manifest: str | list[Any], options: Options
+) -> Iterator[AsyncIterator[Row]]:
+    """The rows of a manifest, by name or inline."""
+    chosen: dict[str, Any] = {"limit": options.limit, "extra": options.extra}
+    if isinstance(manifest, list):
+        yield given(list(inline_rows(manifest, **chosen)))
+        return
+    source = FileSource(Path(engine.settings.data_root), manifest, max_bytes=10**9)
+    try:
+        yield read_rows(source, kind=None, **chosen)
+    finally:
+        source.close()
 
 
 async def recorded(queue: Queue, job: str, shards: int) -> bool:
     """Whether so many shards of a job are recorded."""
     return int((await queue.job(job)).get("done", 0)) >= shards
+
+
+async def fed(queue: Queue, job: str, shards: int) -> bool:
+    """Whether so many shards of a job were fed."""
+    return int((await queue.job(job)).get("fed", 0)) >= shards
 
 
 def entry_of(filepath: str, **options: Any) -> dict[str, Any]:

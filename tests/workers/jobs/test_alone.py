@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 
 from tests.asserts import wait_for, wait_until
+from tests.workers.jobs.dying import give_up
 from tests.workers.jobs.queues import SHARDS, Queue
-from tests.workers.jobs.running import consuming, entry_of, lines_of, until_over
-from tests.workers.jobs.test_consumer_deaths import give_up
+from tests.workers.jobs.running import consuming, entry_of, fed, lines_of, until_over
 from workers.engine import Engine
 from workers.jobs.alone import Alone
 from workers.jobs.leases import Held
@@ -47,7 +47,7 @@ async def test_of_what_is_claimed_a_suspect_is_taken_and_no_other(
         async with consuming(engine, kinds=()):  # splits, and runs nothing
             await queue.room(20)
             job = await queue.added(**entry_of(written(pictures(10))))
-            await wait_for(lambda: _fed(queue, job, 5))
+            await wait_for(lambda: fed(queue, job, 5))
         entries = await queue.read(consumer="dead", count=4)
         await give_up(queue)
         await _deliveries(queue, entries[1], QUARANTINE_DELIVERIES - 1)
@@ -66,10 +66,6 @@ async def test_of_what_is_claimed_a_suspect_is_taken_and_no_other(
     assert suspects == [1]
     assert sorted(deliveries for deliveries, _ in together) == [1, 2, 2, 2, QUARANTINE_DELIVERIES]
     assert len(await lines_of(queue, job)) == 10
-
-
-async def _fed(queue: Queue, job: str, shards: int) -> bool:
-    return int((await queue.job(job)).get("fed", 0)) >= shards
 
 
 async def _deliveries(queue: Queue, entry: str, count: int) -> None:

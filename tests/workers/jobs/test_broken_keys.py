@@ -8,13 +8,11 @@ import orjson
 import pytest
 
 from tests.asserts import wait_for
+from tests.workers.jobs.conftest import Pictures, Written
 from tests.workers.jobs.queues import Queue
 from tests.workers.jobs.running import consuming, entry_of, lines_of, until_over
 from workers.engine import Engine
 from workers.jobs import keys, runner
-
-Pictures = Callable[[int], list[str]]
-Written = Callable[..., str]
 
 
 async def split(queue: Queue, engine: Engine, name: str) -> str:
@@ -60,12 +58,21 @@ async def test_a_broken_count_fails_its_job(
     assert "not an integer" in told["reason"]
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "[[1",
+        '[[4,"a","http://h/",null,null],[4,"b","http://h/",null,null]]',
+        '[[5,"a","http://h/",null,null],[4,"b","http://h/",null,null]]',
+        '[["4","a","http://h/",null,null]]',
+    ],
+)
 async def test_rows_that_cannot_be_read_fail_their_job(
-    queue: Queue, engine: Engine, pictures: Pictures, written: Written
+    queue: Queue, engine: Engine, pictures: Pictures, written: Written, rows: str
 ) -> None:
     """Those recorded before are kept."""
     job = await split(queue, engine, written(pictures(8)))
-    await queue.do("HSET", keys.input_of(job), "1", "[[1")
+    await queue.do("HSET", keys.input_of(job), "1", rows)
     async with consuming(engine):
         told = await until_over(queue, job, "failed")
     assert "cannot be read" in told["reason"]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from tests.asserts import wait_for
+from tests.asserts import wait_for, wait_until
 from tests.picture_hosts import PictureHost
-from tests.workers.jobs.conftest import EngineOf
+from tests.workers.jobs.conftest import EngineOf, Pictures, Written
 from tests.workers.jobs.queues import KIND, SHARDS, Queue
 from tests.workers.jobs.running import (
     consuming,
@@ -29,9 +28,6 @@ from tests.workers.jobs.running import (
 from workers.engine import Engine
 from workers.jobs import keys
 from workers.options import Depth, InfoOptions
-
-Pictures = Callable[[int], list[str]]
-Written = Callable[..., str]
 
 
 async def test_a_job_from_its_entry_to_its_last_record(
@@ -384,13 +380,15 @@ async def test_names_are_removed_on_exit(
     async with consuming(engine) as running:
         name = running.consumer.name
         told = orjson.loads(await queue.do("HGET", keys.CONSUMERS, name))
-        assert told["kinds"] == [KIND]
+        assert told["kinds"] == list(keys.KINDS)
         assert (told["capacity"], told["intake"]) == (1, True)
-        assert await queue.do("GET", keys.CAPACITY + KIND) == "1"
+        for kind in keys.KINDS:
+            assert await queue.do("GET", keys.CAPACITY + kind) == "1"
         await until_over(queue, await queue.added(**entry_of(written(pictures(3)))))
     assert await queue.do("HLEN", keys.CONSUMERS) == 0
-    assert await queue.do("GET", keys.CAPACITY + KIND) == "0"
-    for stream in (keys.INTAKE, SHARDS):
+    for kind in keys.KINDS:
+        assert await queue.do("GET", keys.CAPACITY + kind) == "0"
+    for stream in (keys.INTAKE, *map(keys.shards, keys.KINDS)):
         assert await queue.redis.execute_command("XINFO CONSUMERS", stream, keys.GROUP) == []
 
 
@@ -408,4 +406,4 @@ async def test_uploads_are_removed_once_split(
         told = await until_over(queue, job)
         assert (told["rows"], told["manifest"]) == ("3", "upload")
         await until_over(queue, await queue.added(kind=KIND, upload=bad), "failed")
-    assert list(folder.iterdir()) == []
+        await wait_until(lambda: not list(folder.iterdir()))

@@ -6,22 +6,21 @@ import asyncio
 import gzip
 import hashlib
 import os
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
 
 from tests.asserts import wait_for, wait_until
 from tests.picture_hosts import PictureHost
-from tests.workers.jobs.conftest import EngineOf
+from tests.workers.jobs.conftest import EngineOf, Pictures, Written
+from tests.workers.jobs.dying import Poison, give_up
 from tests.workers.jobs.queues import KIND, SHARDS, Queue
 from tests.workers.jobs.running import (
-    Running,
     consuming,
     entry_of,
+    fed,
     inspected,
     lines_of,
     plain,
@@ -31,25 +30,8 @@ from tests.workers.jobs.running import (
 )
 from workers.engine import Engine
 from workers.jobs import keys, runner, work
-from workers.manifest.rows import Row
 from workers.options import InfoOptions
 from workers.pipeline import inspect_rows
-
-Pictures = Callable[[int], list[str]]
-Written = Callable[..., str]
-
-#: A day: whoever held it is long gone.
-LONG_MS = 86_400_000
-
-
-async def give_up(queue: Queue, deliveries: int | None = None) -> None:
-    """Let all leases of shards run out; perhaps as if they were delivered so often."""
-    for entry, consumer, _ in await queue.pending():
-        said: list[Any] = ["XCLAIM", SHARDS, keys.GROUP, consumer, 0, entry, "IDLE", LONG_MS]
-        if deliveries is not None:
-            said += ["RETRYCOUNT", deliveries]
-        await queue.redis.execute_command(*said, "JUSTID", parse_justid=True)
-
 
 FORMATS = {
     "list.tsv": lambda urls: "".join(f"id-{n}\t{url}\n" for n, url in enumerate(urls)),
@@ -95,10 +77,6 @@ async def test_inline_rows_go_on_where_the_splitter_died(
         assert (await until_over(queue, job))["total"] == "14"
     lines = [plain(line) for line in await lines_of(queue, job)]
     assert lines == await inspected(engine, images)
-
-
-async def fed(queue: Queue, job: str, shards: int) -> bool:
-    return int((await queue.job(job)).get("fed", 0)) >= shards
 
 
 @pytest.mark.parametrize("name", ["list.tsv", "list.ndjson"])
@@ -212,48 +190,6 @@ async def give_up_when_held(queue: Queue) -> None:
     await give_up(queue)
 
 
-class Poison:
-    """Rows that kill whoever looks at them."""
-
-    def __init__(self, *indexes: int) -> None:
-        self.indexes = set(indexes)
-        self.victim: Running | None = None
-        self.looked_at: list[list[int]] = []
-        self.deaths = 0
-
-    @asynccontextmanager
-    async def inspect(self, engine: Engine, rows: AsyncIterator[Row], options: Any) -> Any:
-        """In the place of `inspect_rows`."""
-        taken = [row async for row in rows]
-        self.looked_at.append([row.index for row in taken])
-        if self.indexes & {row.index for row in taken}:
-            victim = await wait_until(lambda: self.victim)  # shards may come before it is ready
-            assert victim is not None
-            self.deaths += 1
-            victim.die()
-            await asyncio.Event().wait()
-
-        async def again() -> AsyncIterator[Row]:
-            for row in taken:
-                yield row
-
-        async with inspect_rows(engine, again(), options) as inspection:
-            yield inspection
-
-    async def survived(self, queue: Queue, engine: Engine, job: str, most: int) -> dict[str, str]:
-        """Start consumers until the job is done; no more than *most* may die."""
-        while self.deaths <= most:
-            async with consuming(engine) as self.victim:
-                over = asyncio.create_task(until_over(queue, job))
-                await asyncio.wait({over, self.victim.task}, return_when="FIRST_COMPLETED")
-                if over.done():
-                    return await over
-                over.cancel()
-            self.victim = None
-            await give_up(queue)
-        raise AssertionError(f"{self.deaths} died")
-
-
 async def test_a_row_that_kills_costs_itself_alone(
     queue: Queue,
     engine_of: EngineOf,
@@ -263,7 +199,7 @@ async def test_a_row_that_kills_costs_itself_alone(
 ) -> None:
     """After six deaths it is answered instead of looked at; its neighbours have their facts."""
     poison = Poison(21)
-    monkeypatch.setattr(work, "inspect_rows", poison.inspect)
+    monkeypatch.setattr(work, "inspect_rows", poison.over(inspect_rows))
     async with engine_of(shard_rows=40, max_connections=10) as engine:
         job = await queue.added(**entry_of(written(pictures(40))))
         told = await poison.survived(queue, engine, job, 6)
@@ -286,7 +222,7 @@ async def test_two_rows_that_kill(
 ) -> None:
     """Each costs itself."""
     poison = Poison(3, 4)
-    monkeypatch.setattr(work, "inspect_rows", poison.inspect)
+    monkeypatch.setattr(work, "inspect_rows", poison.over(inspect_rows))
     async with engine_of(shard_rows=8) as engine:
         job = await queue.added(**entry_of(written(pictures(8))))
         told = await poison.survived(queue, engine, job, 9)

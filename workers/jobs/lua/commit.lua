@@ -11,11 +11,12 @@ if redis.call('GETBIT', KEYS[4], ARGV[2]) == 1 then
   return 'DUP'
 end
 if redis.call('HEXISTS', KEYS[3], ARGV[2]) == 0 then return 'NOINPUT' end
+-- Before anything else: of a hash in which somebody broke it, nothing is counted rather than half.
+local rows = redis.call('HINCRBY', KEYS[1], 'rows', ARGV[3])
 redis.call('XADD', KEYS[2], '*', 'shard', ARGV[2], 'rows', ARGV[3], 'lines', ARGV[4])
 redis.call('SETBIT', KEYS[4], ARGV[2], 1)
 redis.call('HDEL', KEYS[3], ARGV[2])
 redis.call('HINCRBY', KEYS[1], 'done', 1)
-local rows = redis.call('HINCRBY', KEYS[1], 'rows', ARGV[3])
 redis.call('HINCRBY', KEYS[1], 'ok', ARGV[6])
 redis.call('HINCRBY', KEYS[1], 'bytes', ARGV[7])
 redis.call('HINCRBY', KEYS[1], 'result_bytes', #ARGV[4])

@@ -2,7 +2,8 @@
 -- dropped with it; those that are under way are recorded all the same.
 -- KEYS job results input fence marks shards intake open   ARGV job entry shard reason ttl
 -- → the job's upload, where it was still to be split from one
-local state, sealed, upload = unpack(redis.call('HMGET', KEYS[1], 'state', 'shards', 'upload'))
+local state, sealed, upload, reason =
+  unpack(redis.call('HMGET', KEYS[1], 'state', 'shards', 'upload', 'reason'))
 if not state then
   finish(KEYS[6], ARGV[2])
   return false
@@ -19,5 +20,8 @@ dropped = dropped + redis.call('HDEL', KEYS[3], ARGV[3])
 finish(KEYS[6], ARGV[2])
 redis.call('HINCRBY', KEYS[1], 'dropped', dropped)
 settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[5])
-if state == 'running' and not sealed then return upload end
+-- By the same reason it is this very call that failed it, and whose answer was lost.
+if not sealed and (state == 'running' or state == 'failed' and reason == ARGV[4]) then
+  return upload
+end
 return false

@@ -2,7 +2,7 @@
 -- only; what a hash or an entry holds beyond what we write into one is left out.
 -- KEYS intake index job …   ARGV job member …
 -- → {time, {JOB, fields} | {ENTRY, fields} | {ODD} | {EXPIRED} | {NONE}, …}
-local MOST_FIELDS, LONGEST = 500, 65536
+local MOST_FIELDS, LONGEST = 2000, 65536  -- hosts may answer with any status to 999
 local bytes = 0
 
 local function cut(fields)
