@@ -3,6 +3,7 @@
     chaos --short                       a little of the most important, in half a minute
     chaos                               every scenario at length, the storm last
     chaos --only F1,F3 --seed 7         these, with other chances
+    chaos --kinds batch_predict         with jobs of this kind only
     chaos --only storm --rows 100000 --kills 200
 
 Starts a Redis of its own, a picture host and consumers as processes, and ends all of them. It tells
@@ -40,6 +41,7 @@ from scripts.chaotic.troubles import redis_in_trouble  # noqa: E402
 from scripts.chaotic.unread import results_unread  # noqa: E402
 from scripts.chaotic.verdict import Verdict  # noqa: E402
 from workers.errors import RedisMissing  # noqa: E402
+from workers.jobs import keys  # noqa: E402
 from workers.jobs.binary import find_server  # noqa: E402
 
 __all__ = ["SCENARIOS", "main", "options"]
@@ -69,6 +71,7 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--only", metavar="NAMES", help=f"comma list of {', '.join(SCENARIOS)}")
+    add("--kinds", metavar="NAMES", help=f"comma list of {', '.join(keys.KINDS)} (all of them)")
     add("--short", action="store_true", help="a little of the most important")
     add("--seed", type=int, default=0, metavar="N", help="of all chance (%(default)s)")
     add("--rows", type=int, metavar="N", help="of the storm, at least (20000; short 200)")
@@ -79,6 +82,9 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     chosen.names = chosen.only.split(",") if chosen.only else SHORT if chosen.short else SCENARIOS
     if unknown := [name for name in chosen.names if name not in SCENARIOS]:
         parser.error(f"--only: {unknown[0]!r} is none of {', '.join(SCENARIOS)}")
+    chosen.kinds = tuple(chosen.kinds.split(",")) if chosen.kinds else keys.KINDS
+    if unknown := [kind for kind in chosen.kinds if kind not in keys.KINDS]:
+        parser.error(f"--kinds: {unknown[0]!r} is none of {', '.join(keys.KINDS)}")
     return chosen
 
 
@@ -101,6 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
             host=url,
             foretold=Foretold(),
             seed=chosen.seed,
+            kinds=chosen.kinds,
             short=chosen.short,
             rows=chosen.rows or (200 if chosen.short else 20_000),
             kills=chosen.kills or (2 if chosen.short else 50),

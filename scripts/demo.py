@@ -1,5 +1,5 @@
 """What `scripts/run` does once all is installed: a picture host, the server with its Redis and its
-consumer, and a sample census, as a stream and as a job.
+consumer, and a sample census: facts as a stream, predictions as another, facts as a job.
 
 Lines of the census go to stdout, everything else to stderr. The demo opens its own picture host for
 downloads, besides whatever CENSUS_ALLOW_NETWORKS names. That host has the same port at every start,
@@ -40,6 +40,9 @@ from demo_processes import (
 START_SECONDS = 60.0
 JOB_SECONDS = 120.0
 PICTURES = 20
+INFO = "/api/v1/images_info"
+BATCH = "/api/v1/batch_predict"
+BATCH_ROWS = 8
 
 
 def say(text: str) -> None:
@@ -101,8 +104,9 @@ class Door:
         return self._direct.open(request, timeout=START_SECONDS)
 
     def pass_on(self, path: str, rows: int, body: object = None) -> bool:
-        """Print the lines of a stream as they come; whether nothing of *rows* was missing."""
-        records, complete = set(), False
+        """Print the lines of a stream as they come; whether each of *rows* was answered, once."""
+        answered: list[int] = []
+        complete = False
         end = time.monotonic() + JOB_SECONDS
         with self.ask(path, body) as answer:
             for line in answer:
@@ -110,11 +114,13 @@ class Door:
                 sys.stdout.buffer.flush()
                 said = json.loads(line)
                 if said["type"] == "image":
-                    records.add(said["index"])
+                    answered.append(said["index"])
+                elif said["type"] == "batch":
+                    answered += [row["index"] for row in said["rows"]]
                 complete = said["type"] == "summary" and said["complete"] and said["rows"] == rows
                 if time.monotonic() > end:
                     break
-        return complete and records == set(range(rows))
+        return complete and sorted(answered) == list(range(rows))
 
 
 def inject(manifest: str, env: dict[str, str]) -> str:
@@ -131,14 +137,17 @@ def inject(manifest: str, env: dict[str, str]) -> str:
 
 
 def run_sample(door: Door, manifest: str, rows: int, env: dict[str, str]) -> tuple[bool, str]:
-    """The sample as a stream, then as a job: whether nothing was missing, and the job's id."""
+    """The sample as two streams, then as a job: whether nothing was missing, and the job's id."""
     began = time.monotonic()
-    say(f"sample: {rows} rows of {manifest} through {door.url}/api/v1/images_info")
-    streamed = door.pass_on("/api/v1/images_info", rows, {"filepath": manifest})
+    say(f"sample: {rows} rows of {manifest} through {door.url}{INFO}")
+    looked_at = door.pass_on(INFO, rows, {"filepath": manifest})
+    say(f"sample: the same in batches of {BATCH_ROWS} through {door.url}{BATCH}")
+    asked = {"filepath": manifest, "batch_size": BATCH_ROWS, "ordered": True}
+    predicted = door.pass_on(BATCH, rows, asked)
     job = inject(manifest, env)
     say(f"sample: the same as job {job}, injected by redis-cli")
     followed = door.pass_on(f"/api/v1/jobs/{job}/results?follow=1", rows)
-    whole = streamed and followed
+    whole = looked_at and predicted and followed
     say(f"sample: {'complete' if whole else 'NOT complete'}, {time.monotonic() - began:.2f} s")
     return whole, job
 
@@ -149,8 +158,9 @@ def say_what_next(url: str, base: str, manifest: str, job: str, prefix: str) -> 
     say(
         f"""
 pictures on {base}: any path answers, and scripts/picture_host.py --help
-serving on {url} until Ctrl-C; the sample again, as a stream:
-  curl -N {url}/api/v1/images_info -H 'Content-Type: application/json' -d '{body}'
+serving on {url} until Ctrl-C; the sample again, as a stream of facts, and one of predictions:
+  curl -N {url}{INFO} -H 'Content-Type: application/json' -d '{body}'
+  curl -N {url}{BATCH} -H 'Content-Type: application/json' -d '{body}'
 as a job, which prints its id:
   {prefix}./scripts/redis-cli XADD census:jobs '*' kind images_info filepath {manifest}
 and the records of a job (of the one above), over HTTP and out of Redis:

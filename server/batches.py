@@ -13,6 +13,7 @@ from server.job_requests import check_query
 from server.keyed import wants_keyed
 from server.manifests import open_manifest
 from server.ndjson import write_ndjson
+from server.recipes import recipe_of
 from server.requests import read_request
 from server.submissions import batch_predict_async
 from workers.asked import BatchRequest
@@ -30,7 +31,7 @@ async def batch_predict(request: web.Request) -> web.StreamResponse:
     async with AsyncExitStack() as stack:
         asked, kind = await read_request(request, BatchRequest)
         options = asked.options()
-        recipe = await app[keys.ENGINE].recipe(options)  # before a body is taken in for nothing
+        recipe = await recipe_of(request, options)  # before a body is taken in for nothing
         manifest = await open_manifest(request, asked, kind, stack)
         rows = manifest.rows()
         stack.push_async_callback(rows.aclose)

@@ -18,6 +18,7 @@ from aiohttp import web
 from server import keys
 from server.job_requests import ledger_of, links, wrong
 from server.problems import RequestError
+from server.recipes import recipe_of
 from server.requests import read_request, refuse_unreadable
 from server.uploads import receive_kept
 from workers.asked import ASKED, Asked
@@ -60,7 +61,7 @@ async def _async(request: web.Request, kind_of_job: str) -> web.Response:
     _refuse_ordered(asked)
     options = asked.options()
     if isinstance(options, BatchOptions):  # consumers look again, at what they have
-        await request.app[keys.ENGINE].recipe(options)
+        await recipe_of(request, options)
     if kind is None:
         job, fingerprint = _named(request, kind_of_job, asked)
         return _accepted(await _to_its_end(_submit(ledger, job, token, fingerprint)))

@@ -11,7 +11,7 @@ from imaging.facts import DECODED_FORMATS, ErrorCode
 from imaging.header.walkers import WALKERS
 from server.app import create_app
 from server.settings import ServerSettings
-from workers.asked import InfoRequest
+from workers.asked import ASKED
 from workers.fetch.guard import parse_network
 
 ROOT = Path(__file__).parents[1]
@@ -73,8 +73,9 @@ def test_every_option_is_documented() -> None:
     """docs/api.md names every field a request may have."""
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
 
-    for name in InfoRequest.model_fields:
-        assert f"`{name}`" in text or f'"{name}"' in text, name
+    for kind, asked in ASKED.items():
+        for name in asked.model_fields:
+            assert f"`{name}`" in text or f'"{name}"' in text, (kind, name)
 
 
 def test_every_route_is_documented() -> None:

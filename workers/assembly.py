@@ -35,18 +35,13 @@ class Prepared:
 
 
 class Assembly:
-    """One batch: the rows admitted to it, and what they came to."""
+    """One batch of so many rows, and what they came to."""
 
-    def __init__(self, batch: int, room: Reservation) -> None:
+    def __init__(self, batch: int, rows: int, room: Reservation) -> None:
         self.batch = batch
         self.room = room  #: held for its array
-        self.closed = False  #: no further row belongs to it
-        self._rows = 0
+        self._rows = rows
         self._prepared: dict[int, Prepared] = {}
-
-    def admit(self) -> None:
-        """Count a row in."""
-        self._rows += 1
 
     def put(self, prepared: Prepared) -> None:
         """Take what a row came to."""
@@ -55,7 +50,7 @@ class Assembly:
     @property
     def whole(self) -> bool:
         """Whether every row that belongs to it is there."""
-        return self.closed and len(self._prepared) == self._rows
+        return len(self._prepared) == self._rows
 
     def in_order(self) -> list[Prepared]:
         """The rows that are there, in manifest order."""

@@ -40,7 +40,7 @@ class Engine:
 
     async def recipe(self, options: BatchOptions) -> Recipe:
         """What batches are made with that are asked for so. Raises PredictorError."""
-        return await recipe_for(self.predictors, options, most_bytes=self.arrays.size)
+        return await recipe_for(self.predictors, options, most_bytes=self.settings.largest_array)
 
 
 @asynccontextmanager
@@ -66,7 +66,7 @@ async def open_engine(
         )
         predictors = Predictors(settings, pool)
         await predictors.look()
-        arrays = Budget(int(settings.max_inflight_bytes), largest=int(settings.max_inflight_bytes))
+        arrays = Budget(int(settings.max_inflight_bytes), largest=settings.largest_array)
         try:
             yield Engine(
                 settings, Downloads(session, settings), turns, pool, limits, predictors, arrays

@@ -15,7 +15,8 @@ import asyncio
 import logging
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import aclosing
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from imaging.facts import ErrorCode, Failure
@@ -88,12 +89,15 @@ class Flow(ABC, Generic[R]):
     def _answer(self, row: Row, fetch: Fetch | None, outcome: Any) -> None:
         """Take what became of a row: what the entry point made of it, or a Failure."""
 
-    async def _admit(self, row: Row) -> None:
-        """Count a row in, before anything is done for it."""
-        self._outbox.admit(row.index)
+    async def _together(self) -> AsyncGenerator[Sequence[Row], None]:
+        """Rows as they are begun: each by itself, or those that need one another."""
+        async for row in self._rows:
+            yield (row,)
 
-    def _fed(self) -> None:
-        """There are no more rows."""
+    async def _admit(self, rows: Sequence[Row]) -> None:
+        """Count rows in that are begun together, before anything is done for them."""
+        for row in rows:
+            self._outbox.admit(row.index)
 
     def _cut(self) -> None:
         """What was begun has its answer; what was not will get none."""
@@ -164,22 +168,22 @@ class Flow(ABC, Generic[R]):
         """Rows → tickets in the lane; rows that cannot be fetched → answered at once."""
         outbox, turns = self._outbox, self._engine.turns
         try:
-            async for row in self._rows:
-                await self._admit(row)
-                target = row.problem or _target(row)
-                if isinstance(target, Failure):
-                    self._answer(row, None, target)
-                else:
-                    turns.add(Ticket(self._lane, row, target))
-                if outbox.full:  # before the next row is read
-                    await outbox.room()
-                elif row.index % ROWS_IN_A_ROW == 0:
-                    await asyncio.sleep(0)  # answers are read meanwhile, from the first row on
+            async with aclosing(self._together()) as groups:
+                async for rows in groups:
+                    await self._admit(rows)
+                    for row in rows:
+                        target = row.problem or _target(row)
+                        if isinstance(target, Failure):
+                            self._answer(row, None, target)
+                        else:
+                            turns.add(Ticket(self._lane, row, target))
+                        if row.index % ROWS_IN_A_ROW == 0:
+                            await asyncio.sleep(0)  # answers are read meanwhile
+                    if outbox.full:  # before the next row is read
+                        await outbox.room()
         except Exception as exc:  # told to whoever takes the records, behind the last of them
-            self._fed()
             outbox.end(exc)
         else:
-            self._fed()
             outbox.end()
 
     def _fetched(self, ticket: Ticket, outcome: Outcome) -> None:

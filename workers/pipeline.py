@@ -10,7 +10,7 @@ same manifest makes the same batches whatever comes first; each is predicted as 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
@@ -123,31 +123,34 @@ class Prediction(Flow[BatchRecord]):
         )
         self._recipe = recipe
         self._assemblies: dict[int, Assembly] = {}  # until they have their record
-        self._fed_into: Assembly | None = None
 
-    async def _admit(self, row: Row) -> None:
-        recipe, batch = self._recipe, row.index // self._recipe.batch_size
-        if self._fed_into is None or self._fed_into.batch != batch:
-            self._fed()  # where rows are left out, as none does
-            room = await self._engine.arrays.wait(recipe.batch_size * recipe.row_bytes)
-            self._fed_into = self._assemblies[batch] = Assembly(batch, room)
-        self._fed_into.admit()
-        await super()._admit(row)
-        if (row.index + 1) % recipe.batch_size == 0:
-            self._fed_into.closed = True
+    async def _together(self) -> AsyncGenerator[Sequence[Row], None]:
+        """Batches. One is begun when all its rows are there: what it holds until it is predicted
+        must not wait for a client that sends slowly, or does not read.
+        """
+        batch: list[Row] = []
+        try:
+            async for row in self._rows:
+                batch.append(row)
+                if (row.index + 1) % self._recipe.batch_size == 0:
+                    yield batch
+                    batch = []
+        except Exception:  # what was read before has its answer
+            if batch:
+                yield batch
+            raise
+        if batch:
+            yield batch
 
-    def _fed(self) -> None:
-        last = self._fed_into
-        if last is not None and not last.closed:
-            last.closed = True
-            self._advance(last)
+    async def _admit(self, rows: Sequence[Row]) -> None:
+        recipe, batch = self._recipe, rows[0].index // self._recipe.batch_size
+        room = await self._engine.arrays.wait(len(rows) * recipe.row_bytes)
+        self._assemblies[batch] = Assembly(batch, len(rows), room)
+        await super()._admit(rows)
 
     def _answer(self, row: Row, fetch: Fetch | None, outcome: Any) -> None:
         assembly = self._assemblies[row.index // self._recipe.batch_size]
         assembly.put(Prepared(row, fetch, outcome))
-        self._advance(assembly)
-
-    def _advance(self, assembly: Assembly) -> None:
         if assembly.whole and not self._halted:
             self._run(self._predict(assembly))
 

@@ -45,12 +45,13 @@ class Recipe:
         return self.about.name != "none"
 
     def window(self, rows: int) -> int:
-        """How many rows may be under way where *rows* would be, without arrays: a batch at least.
+        """How many rows may be under way where *rows* would be, without arrays: whole batches.
 
         With less than two batches one would be assembled while nothing is fetched for the next.
         """
         most = (RUN_BYTES if self.pixels is Pixels.NONE else TOLD_BYTES) // self.row_bytes
-        return max(self.batch_size, min(max(rows, 2 * self.batch_size), most))
+        batches = min(max(rows, 2 * self.batch_size), most) // self.batch_size
+        return max(1, batches) * self.batch_size
 
     def provenance(self) -> dict[str, Any]:
         """What a prediction can be made again with, for the summary."""
@@ -74,7 +75,7 @@ class Recipe:
 
 
 async def recipe_for(predictors: Predictors, options: BatchOptions, *, most_bytes: int) -> Recipe:
-    """Find the predictor and settle the size. A batch may have *most_bytes*.
+    """Find the predictor and settle the size. An array may have *most_bytes*.
 
     Raises:
         PredictorError: naming the option that is wrong.
@@ -94,7 +95,9 @@ async def recipe_for(predictors: Predictors, options: BatchOptions, *, most_byte
     recipe = Recipe(options.batch_size, known.spec, about, resize, options.pixels)
     array = recipe.batch_size * recipe.row_bytes
     if array > most_bytes:
-        told = f"a batch is an array of {array} bytes, more than CENSUS_MAX_INFLIGHT_BYTES"
+        told = (
+            f"a batch is an array of {array} bytes; CENSUS_MAX_INFLIGHT_BYTES allows {most_bytes}"
+        )
         raise PredictorError("batch_size", told)
     return recipe
 

@@ -211,6 +211,13 @@ class WorkSettings(BaseSettings):
             return int(self.pool_memory)
         return _BYTES_PER_PIXEL * self.max_pixels + _POOL_HEADROOM
 
+    @property
+    def largest_array(self) -> int:
+        """Bytes that one batch may have: what is left is for small ones, which then need not wait
+        for a large one that is long under way.
+        """
+        return int(self.max_inflight_bytes) * 3 // 4
+
 
 S = TypeVar("S", bound=WorkSettings)
 

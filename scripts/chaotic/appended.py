@@ -11,13 +11,14 @@ from workers.jobs import keys
 
 __all__ = ["Delivery", "commands", "cut", "deliveries", "newest", "recovered_rows", "repair"]
 
-_SHARDS = keys.shards(keys.KINDS[0]).encode()
+_SHARDS = {keys.shards(kind).encode() for kind in keys.KINDS}
 _RESULTS = keys.results("").encode()
 
 
 class Delivery(NamedTuple):
     """An entry given to a consumer, kept by it, or given back."""
 
+    stream: bytes  #: entries of two streams may have the same id
     entry: bytes
     consumer: bytes
     at_ms: int  #: since when it is idle: a day ago where it was given back
@@ -81,27 +82,31 @@ def commands(folder: Path) -> Iterator[list[bytes]]:
 
 
 def deliveries(folder: Path) -> Iterator[Delivery]:
-    """Of shards, in order."""
+    """Of shards of all kinds, in order."""
     for command in commands(folder):
-        if command[0].upper() == b"XCLAIM" and command[1] == _SHARDS:
+        if command[0].upper() == b"XCLAIM" and command[1] in _SHARDS:
             told = dict(zip(command[6::2], command[7::2], strict=False))
-            yield Delivery(command[5], command[3], int(told[b"TIME"]), int(told[b"RETRYCOUNT"]))
+            at_ms, count = int(told[b"TIME"]), int(told[b"RETRYCOUNT"])
+            yield Delivery(command[1], command[5], command[3], at_ms, count)
 
 
 def recovered_rows(folder: Path) -> int:
     """Rows of shards that were given to more than one consumer before they were recorded."""
-    places: dict[bytes, tuple[bytes, bytes]] = {}
+    places: dict[tuple[bytes, bytes], tuple[bytes, bytes]] = {}
     again: set[tuple[bytes, bytes]] = set()
     rows = 0
     for command in commands(folder):
         name = command[0].upper()
-        if name == b"XADD" and command[1] == _SHARDS and b"shard" in command:
+        if name == b"XADD" and command[1] in _SHARDS and b"shard" in command:
             fields = dict(zip(command[-4::2], command[-3::2], strict=False))
-            places[_entry_id(command)] = (fields.get(b"job", b""), fields.get(b"shard", b""))
-        elif name == b"XCLAIM" and command[1] == _SHARDS:
-            count = command[command.index(b"RETRYCOUNT") + 1]
-            if int(count) > 1 and command[5] in places:
-                again.add(places[command[5]])
+            places[command[1], _entry_id(command)] = (
+                fields.get(b"job", b""),
+                fields.get(b"shard", b""),
+            )
+        elif name == b"XCLAIM" and command[1] in _SHARDS:
+            count, entry = command[command.index(b"RETRYCOUNT") + 1], (command[1], command[5])
+            if int(count) > 1 and entry in places:
+                again.add(places[entry])
         elif name == b"XADD" and command[1].startswith(_RESULTS):
             fields = dict(zip(command[-6::2], command[-5::2], strict=False))
             if (command[1].removeprefix(_RESULTS), fields.get(b"shard", b"")) in again:

@@ -1,85 +1,84 @@
-"""Every job that was handed in, what must come of each row, and the look at what came."""
+"""Every job that was handed in, and the look at what came of it."""
 
 from __future__ import annotations
 
+import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import orjson
 import redis
 
-from scripts.chaotic.pictures import Facts, Foretold
+from imaging.predictors.appearance import Appearance
+from scripts.chaotic.entered import BATCH, Entered, Wanted
+from scripts.chaotic.pictures import Foretold
+from scripts.chaotic.tally import SHOWN, Tally
 from scripts.chaotic.verdict import Verdict
 from workers.jobs import keys
 
-__all__ = ["Book", "Entered"]
+__all__ = ["SHARDS", "STREAMS", "Book"]
 
 #: Entries of results read at once.
 PAGE = 50
-#: Rows that are told one by one when they are wrong.
-SHOWN = 5
+#: None divides the rows of a shard; the last is more than these are.
+BATCH_SIZES = (5, 12, 20, 48)
 
-SHARDS = keys.shards(keys.KINDS[0])
-
-
-class Entered:
-    """One job: its rows are `r0`, `r1`, …, each with a path of the picture host."""
-
-    def __init__(
-        self, job: str, paths: Sequence[str], wanted: Sequence[Facts | str], base: str
-    ) -> None:
-        self.job = job
-        self.paths = paths
-        self.wanted = wanted  #: of each row the facts, or the code of the error it must be
-        self.base = base
-        self.cancelled = False
-
-    def right(self, record: dict[str, Any]) -> bool:
-        """Whether a record is what its row must become."""
-        index = record["index"]
-        if record["id"] != f"r{index}" or record["url"] != self.base + self.paths[index]:
-            return False
-        info, error = record["image_info"], record.get("error")
-        if self.cancelled and error is not None and error["code"] == "cancelled":
-            return True
-        wanted = self.wanted[index]
-        if isinstance(wanted, str):
-            return error is not None and error["code"] == wanted
-        return info is not None and Facts(*(info[name] for name in Facts._fields)) == wanted
+#: The streams of shards of each kind, whichever are handed in.
+SHARDS = tuple(keys.shards(kind) for kind in keys.KINDS)
+STREAMS = (keys.INTAKE, *SHARDS)
 
 
 class Book:
     """Hands jobs in as redis-cli does, and reads what is in Redis at the end."""
 
-    def __init__(self, foretold: Foretold, base: str, root: Path) -> None:
+    def __init__(
+        self,
+        foretold: Foretold,
+        base: str,
+        root: Path,
+        *,
+        dice: random.Random,
+        kinds: Sequence[str] = keys.KINDS,
+    ) -> None:
         self._foretold = foretold
         self._base = base
         self._root = root
+        self._dice = dice
+        self._kinds = kinds
         self._names = 0
         self.jobs: list[Entered] = []
         self.buried = 0  #: dead letters there must be
+        self.deadly: str | None = None  #: the picture that nobody survives who decodes it
 
     def enter(
         self,
         client: redis.Redis,
         rows: int,
         *,
+        kind: str | None = None,
         prefix: Callable[[int], str] = lambda _: "",
         wanted: Callable[[int], str | None] = lambda _: None,
         inline: bool = False,
         **options: str,
     ) -> Entered:
-        """Hand in a job of so many rows.
+        """Hand in a job of so many rows; where no kind is named, of that with the fewest so far.
 
         *prefix* of a row goes before its path; *wanted* is the error it must become, if any.
         """
+        kind = kind or min(self._kinds, key=self.rows_of)
         self._names += 1
+        if kind == BATCH:
+            size = str(self._dice.choice(BATCH_SIZES))
+            options = {"batch_size": size, "predictor": Appearance.name, **options}
+        decoded = kind == BATCH or options.get("depth") == "full"
         plain = [f"/job-{self._names}/{row}" for row in range(rows)]
         paths = [f"{prefix(row)}{path}" for row, path in enumerate(plain)]
-        expected = [wanted(row) or self._foretold.facts(path) for row, path in enumerate(plain)]
-        fields = ["kind", keys.KINDS[0]]
+        expected = [
+            wanted(row) or self._expected(path, kind, decoded=decoded)
+            for row, path in enumerate(plain)
+        ]
+        fields = ["kind", kind]
         if inline:
             images = [{"id": f"r{row}", "url": self._base + path} for row, path in enumerate(paths)]
             fields += ["images", orjson.dumps(images).decode()]
@@ -91,13 +90,25 @@ class Book:
         for pair in options.items():
             fields += pair
         job = client.execute_command("XADD", keys.INTAKE, "*", *fields).decode()
-        self.jobs.append(Entered(job, paths, expected, self._base))
-        return self.jobs[-1]
+        together = int(options.get("batch_size", 1))
+        entered = Entered(job, kind, paths, expected, base=self._base, batch_size=together)
+        self.jobs.append(entered)
+        return entered
+
+    def _expected(self, path: str, kind: str, *, decoded: bool) -> Wanted:
+        if decoded and self._foretold.name(path) == self.deadly:
+            return "worker_died"
+        foretold = self._foretold
+        return foretold.prediction(path) if kind == BATCH else foretold.facts(path)
 
     @property
     def rows(self) -> int:
         """Asked for, all jobs together."""
         return sum(len(entered.paths) for entered in self.jobs)
+
+    def rows_of(self, kind: str) -> int:
+        """Asked for, those of one kind."""
+        return sum(len(entered.paths) for entered in self.jobs if entered.kind == kind)
 
     def settled(self, client: redis.Redis) -> bool:
         """Whether all jobs are over and nothing waits or runs any more."""
@@ -109,18 +120,19 @@ class Book:
                 return False
             if int(done or 0) + int(dropped or 0) < int(fed or 0):
                 return False
-        return not any(client.xlen(stream) for stream in (keys.INTAKE, SHARDS))
+        return not any(client.xlen(stream) for stream in STREAMS)
 
-    def recorded(self, client: redis.Redis) -> int:
-        """Rows recorded so far, all jobs together."""
-        return sum(int(client.hget(keys.job(one.job), "rows") or 0) for one in self.jobs)
+    def recorded(self, client: redis.Redis, kind: str | None = None) -> int:
+        """Rows recorded so far, all jobs of the kind together, or all."""
+        counted = [one for one in self.jobs if kind in (None, one.kind)]
+        return sum(int(client.hget(keys.job(one.job), "rows") or 0) for one in counted)
 
     def judge(self, client: redis.Redis) -> Verdict:
         """Read everything."""
         verdict = Verdict(rows=self.rows)
         for entered in self.jobs:
             self._judge_job(client, entered, verdict)
-        for stream in (keys.INTAKE, SHARDS):
+        for stream in STREAMS:
             verdict.equal(f"left in {stream}", client.xlen(stream), 0)
             pending = client.execute_command("XPENDING", stream, keys.GROUP)
             count = pending["pending"] if isinstance(pending, dict) else pending[0]
@@ -133,50 +145,45 @@ class Book:
             name.decode(): value.decode(errors="replace")
             for name, value in client.hgetall(keys.job(entered.job)).items()
         }
-        seen: Counter[int] = Counter()
-        ok, entries, wrong = 0, 0, []
-        for record in self._records(client, entered.job):
-            if record is None:
-                entries += 1
-                continue
-            index = record["index"]
-            ok += record["image_info"] is not None
-            if 0 <= index < len(entered.paths) and entered.right(record):
-                seen[index] += 1
-            else:
-                wrong.append(record)
-        missing = [row for row in range(len(entered.paths)) if not seen[row]]
-        # A row recorded wrongly is unexpected, and not lost as well.
-        named = {record["index"] for record in wrong}
-        lost = 0 if entered.cancelled else len([row for row in missing if row not in named])
-        verdict.lost += lost
-        verdict.duplicated += sum(count - 1 for count in seen.values() if count > 1)
-        verdict.unexpected += len(wrong)
-        where = f"job {entered.job}"
-        for record in wrong[:SHOWN]:
-            verdict.problems.append(f"{where}: unexpected {orjson.dumps(record).decode()[:400]}")
-        if lost:
-            verdict.problems.append(f"{where}: lost {missing[:SHOWN]}…, its hash says {told}")
-        state = "cancelled" if entered.cancelled else "done"
-        verdict.equal(f"{where}: state", told.get("state"), state)
-        rows = sum(seen.values()) + len(wrong)
-        verdict.equal(f"{where}: rows of its hash", int(told.get("rows", 0)), rows)
-        verdict.equal(f"{where}: ok of its hash", int(told.get("ok", 0)), ok)
-        errors = sum(int(value) for name, value in told.items() if name.startswith("error:"))
-        verdict.equal(f"{where}: errors of its hash", errors, rows - ok)
-        verdict.equal(f"{where}: shards done", int(told.get("done", 0)), entries)
-        verdict.equal(f"{where}: bits", client.bitcount(keys.fence(entered.job)), entries)
+        tally, after = Tally(entered), "-"
+        while found := client.xrange(keys.results(entered.job), after, "+", count=PAGE):
+            for _, fields in found:
+                tally.take_shard(fields)
+            after = f"({found[-1][0].decode()}"
+        where = f"{entered.kind} {entered.job}"
+        verdict.take(tally, where)
+        if tally.lost:
+            lost = tally.lost[:SHOWN]
+            verdict.problems.append(f"{where}: lost {lost}…, its hash says {told}")
+        verdict.equal(f"{where}: shards done", int(told.get("done", 0)), tally.shards)
+        bits = client.bitcount(keys.fence(entered.job))
+        verdict.equal(f"{where}: bits", bits, tally.shards)
         verdict.equal(f"{where}: rows kept", client.hlen(keys.input_of(entered.job)), 0)
-        if not entered.cancelled:
-            verdict.equal(f"{where}: total", told.get("total"), str(len(entered.paths)))
+        self._judge_hash(told, entered, tally, verdict)
 
     @staticmethod
-    def _records(client: redis.Redis, job: str) -> Any:
-        """Its records; None behind each shard."""
-        after = "-"
-        while found := client.xrange(keys.results(job), after, "+", count=PAGE):
-            for _, fields in found:
-                for line in fields[b"lines"].splitlines():
-                    yield orjson.loads(line)
-                yield None
-            after = f"({found[-1][0].decode()}"
+    def _judge_hash(
+        told: Mapping[str, str], entered: Entered, tally: Tally, verdict: Verdict
+    ) -> None:
+        """What the hash of a job says must be what its lines add up to."""
+        errors = sum(int(value) for name, value in told.items() if name.startswith("error:"))
+        wanted: dict[str, object] = {
+            "kind": entered.kind,
+            "state": "cancelled" if entered.cancelled else "done",
+            "rows": str(tally.rows),
+            "ok": str(tally.ok),
+            "result_bytes": str(tally.bytes),
+        }
+        if not entered.cancelled:
+            wanted["total"] = str(len(entered.paths))
+        where = f"{entered.kind} {entered.job}"
+        for name, value in wanted.items():
+            verdict.equal(f"{where}: {name} of its hash", told.get(name, "0"), value)
+        verdict.equal(f"{where}: errors of its hash", errors, tally.rows - tally.ok)
+        software: Counter[str] = Counter()
+        for name, value in told.items():
+            if name.startswith("software:"):
+                software[name.removeprefix("software:").partition(" ")[0]] += int(value)
+        names = ("numpy", "pillow") if entered.kind == BATCH and tally.rows else ()
+        rows = dict.fromkeys(names, tally.rows)
+        verdict.equal(f"{where}: rows by software", dict(software), rows)

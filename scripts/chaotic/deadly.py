@@ -1,5 +1,5 @@
 """`python -m workers`, but a row below `/deadly/` kills this process, as a fault in a C library
-may, and one picture kills the process of the pool that decodes it.
+may, and one picture kills the process of the pool that decodes it, for facts or for a batch.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 import zlib
 from typing import Any
 
-__all__ = ["DEADLY_PICTURE", "examine_or_die"]
+__all__ = ["DEADLY_PICTURE", "examine_or_die", "prepare_or_die"]
 
 #: The environment says of which picture: its CRC-32.
 DEADLY_PICTURE = "CHAOS_DEADLY_PICTURE"
@@ -20,9 +20,21 @@ def examine_or_die(data: bytes, *others: Any) -> Any:
     """What a process of the pool does with a picture, but for one."""
     from workers.pool import entries
 
+    _die_of(data)
+    return entries.examine_item(data, *others)
+
+
+def prepare_or_die(data: bytes, *others: Any) -> Any:
+    """What it does with one that goes into a batch, but for the same."""
+    from workers.pool import entries
+
+    _die_of(data)
+    return entries.prepare_item(data, *others)
+
+
+def _die_of(data: bytes) -> None:
     if zlib.crc32(data) == int(os.environ[DEADLY_PICTURE]):
         os.kill(os.getpid(), signal.SIGKILL)
-    return entries.examine_item(data, *others)
 
 
 def main() -> int:
@@ -39,7 +51,7 @@ def main() -> int:
         return parse(url)
 
     class Entries:
-        prepare_item = pipeline.entries.prepare_item
+        prepare_item = staticmethod(deadly.prepare_or_die)
         examine_item = staticmethod(deadly.examine_or_die)
 
     flow.parse_target = parse_or_die

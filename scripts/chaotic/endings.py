@@ -6,6 +6,7 @@ import signal
 import time
 
 from scripts.chaotic import appended
+from scripts.chaotic.book import SHARDS
 from scripts.chaotic.consumers import Consumer
 from scripts.chaotic.crashes import LATE
 from scripts.chaotic.stage import Setting, Stage, staged
@@ -41,8 +42,9 @@ def _stopped(stage: Stage, trouble: str) -> None:
     # Where work is handed back, nobody gets it for the end of a lease.
     lease = "30" if trouble == "none" else "1"
     (first,) = stage.crew.hire(1, shutdown_grace=grace, lease_seconds=lease)
-    stage.enter(64, prefix=lambda _: STILL, timeout="60")
-    stage.until(lambda: len(_held(stage, first)) == 2)
+    kinds = len(stage.setting.kinds)
+    stage.enter_each(64 * kinds, prefix=lambda _: STILL, timeout="60")
+    stage.until(lambda: len(_held(stage, first)) == 2 * kinds)
     # The other has nothing to do but what the first lets go of.
     stage.crew.hire(1, lease_seconds=lease, max_connections="64")
     if trouble == "frozen":
@@ -74,21 +76,25 @@ def _stopped(stage: Stage, trouble: str) -> None:
 
 def _held(stage: Stage, member: Consumer) -> list[str]:
     with stage.client() as client:
-        found = client.xpending_range(keys.shards(keys.KINDS[0]), keys.GROUP, "-", "+", 100)
+        found = [
+            one
+            for stream in SHARDS
+            for one in client.xpending_range(stream, keys.GROUP, "-", "+", 100)
+        ]
     mark = b":%d:" % member.pid
     return [one["message_id"].decode() for one in found if mark in one["consumer"]]
 
 
 def _handed_back(stage: Stage) -> None:
     """Each was started elsewhere soon, and its count of deliveries stayed."""
-    given: dict[bytes, int] = {}
+    given: dict[tuple[bytes, bytes], int] = {}
     waits, highest = [], 0
     for delivery in appended.deliveries(stage.redis.folder):
-        highest = max(highest, delivery.count)
+        highest, entry = max(highest, delivery.count), (delivery.stream, delivery.entry)
         if delivery.count == 0:
-            given[delivery.entry] = delivery.at_ms + DAY_MS
-        elif delivery.entry in given:
-            waits.append(delivery.at_ms - given.pop(delivery.entry))
+            given[entry] = delivery.at_ms + DAY_MS
+        elif entry in given:
+            waits.append(delivery.at_ms - given.pop(entry))
     stage.verdict.check(bool(waits), "no shard was handed back")
     stage.verdict.equal("handed back and not begun again", len(given), 0)
     stage.verdict.equal("most deliveries of a shard", highest, 1)
@@ -99,19 +105,20 @@ def _handed_back(stage: Stage) -> None:
 
 
 def job_cancelled(setting: Setting) -> Verdict:
-    """F19: a job is cancelled while it runs."""
+    """F19: a job of each kind is cancelled while it runs."""
     with staged(setting, "F19") as stage:
         stage.crew.hire(2)
-        stage.enter(2000, prefix=lambda _: LATE)
-        entered = stage.book.jobs[0]
-        stage.until(lambda: stage.recorded() > 60)
+        stage.enter_each(2000, prefix=lambda _: LATE)
+        stage.until(lambda: all(stage.recorded(kind) > 30 for kind in setting.kinds))
         with stage.client() as client:
             before = stage.recorded()
-            client.xadd(keys.INTAKE, {"kind": "cancel", "job": entered.job})
-            entered.cancelled = True
+            for entered in stage.book.jobs:
+                client.xadd(keys.INTAKE, {"kind": "cancel", "job": entered.job})
+                entered.cancelled = True
             seconds = stage.until(stage.settled)
             after = stage.recorded() - before
-            flying = 2 * 32 * len(stage.crew.members)  # shards at once × rows × consumers
+            rows = sum(entered.shard_rows for entered in stage.book.jobs)
+            flying = 2 * rows * len(stage.crew.members)  # shards at once × rows × consumers
         stage.verdict.check(after <= flying, f"{after} rows after the cancel, {flying} under way")
         stage.verdict.check(seconds < CANCELLED_SECONDS, f"it took {seconds:.1f} s to end")
         stage.verdict.figures["rows after the cancel"] = f"{after} of 2000"

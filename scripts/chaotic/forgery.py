@@ -1,4 +1,4 @@
-"""Entries that nobody should have written: copies, forgeries and garbage, in both streams."""
+"""Entries that nobody should have written: copies, forgeries and garbage, in all streams."""
 
 from __future__ import annotations
 
@@ -30,6 +30,13 @@ GARBAGE: list[Fields] = [
     {"kind": "images_info", "filepath": "x.tsv", "timeout": "nan"},
     {"kind": "images_info", "filepath": "x.tsv", "depth": "bottomless"},
     {"kind": "images_info", "filepath": "x\0.tsv"},
+    {"kind": "batch_predict"},
+    {"kind": "batch_predict", "filepath": "x.tsv", "batch_size": "1025"},
+    {"kind": "batch_predict", "filepath": "x.tsv", "batch_size": "1024", "size": "1024x1024"},
+    {"kind": "batch_predict", "filepath": "x.tsv", "size": "0x64"},
+    {"kind": "batch_predict", "filepath": "x.tsv", "depth": "full"},
+    {"kind": "batch_predict", "filepath": "x.tsv", "predictor": "x" * 65},
+    {"kind": "batch_predict", "filepath": "x.tsv", "matte": "transparent"},
     {"kind": "cancel"},
     {"kind": "cancel", "job": "1-1"},
     {"kind": "cancel", "job": "99999999999999999999-0"},
@@ -64,22 +71,23 @@ class Forger:
                 self.write(client)
 
     def write(self, client: redis.Redis) -> None:
-        """One of each sort."""
+        """One of each sort. A shard may be named in the stream of another kind, too."""
         stage, dice = self._stage, self._stage.dice
         self._bury(client, keys.INTAKE, dice.choice(GARBAGE))
-        self._bury(client, SHARDS, dice.choice(NO_SHARDS))
+        self._bury(client, dice.choice(SHARDS), dice.choice(NO_SHARDS))
         self._add(client, "forged", {"job": "1-1", "shard": "0"})
         if stage.book.jobs:
             job = dice.choice(stage.book.jobs).job
             # A number that is not fed is garbage; of a job that nobody took yet it is nothing.
             if int(client.hget(keys.job(job), "fed") or 0):
-                self._bury(client, SHARDS, {"job": job, "shard": str(10**6)})
+                self._bury(client, dice.choice(SHARDS), {"job": job, "shard": str(10**6)})
                 self._add(client, "forged", {"job": job, "shard": "0"})
         jobs = {entered.job.encode() for entered in stage.book.jobs}
-        for _, fields in client.xrange(SHARDS, count=20):
-            if fields.get(b"job") in jobs and fields[b"shard"] != b"1000000":  # no garbage
-                self._add(client, "copied", fields)
-                break
+        for stream in SHARDS:
+            for _, fields in client.xrange(stream, count=20):
+                if fields.get(b"job") in jobs and fields[b"shard"] != b"1000000":  # no garbage
+                    self._add(client, "copied", fields)
+                    break
 
     def _bury(self, client: redis.Redis, stream: str, fields: Fields) -> None:
         client.xadd(stream, fields)  # type: ignore[arg-type]
@@ -87,7 +95,8 @@ class Forger:
         self._stage.done["garbage"] += 1
 
     def _add(self, client: redis.Redis, what: str, fields: Fields) -> None:
-        client.xadd(SHARDS, fields)  # type: ignore[arg-type]
+        stream = self._stage.dice.choice(SHARDS)
+        client.xadd(stream, fields)  # type: ignore[arg-type]
         self._stage.done[what] += 1
 
 
@@ -103,7 +112,8 @@ def forged_entries(setting: Setting) -> Verdict:
             for fields in GARBAGE:
                 forger._bury(client, keys.INTAKE, fields)  # noqa: SLF001
             for fields in NO_SHARDS:
-                forger._bury(client, SHARDS, fields)  # noqa: SLF001
+                for stream in SHARDS:
+                    forger._bury(client, stream, fields)  # noqa: SLF001
         stage.until(stage.settled, each=forger if not setting.short else lambda: None)
         with stage.client() as client:  # of jobs that are over, too
             forger.write(client)

@@ -16,8 +16,9 @@ import redis
 
 from scripts.bench_processes import environment
 from scripts.chaotic import appended
-from scripts.chaotic.book import SHARDS, Book
+from scripts.chaotic.book import SHARDS, STREAMS, Book
 from scripts.chaotic.consumers import Consumer, Crew
+from scripts.chaotic.entered import SHARD_ROWS
 from scripts.chaotic.pictures import Foretold
 from scripts.chaotic.verdict import Verdict
 from tests.redis_servers import RedisServer
@@ -42,6 +43,7 @@ class Setting:
     host: str
     foretold: Foretold
     seed: int
+    kinds: Sequence[str]  #: of the jobs that are handed in
     short: bool
     rows: int
     kills: int
@@ -62,7 +64,9 @@ class Stage:
         # Never rewritten: what was delivered to whom is read from it at the end.
         options |= {"auto-aof-rewrite-percentage": "0", **redis_options}
         self.redis = RedisServer(setting.binary, self.folder / "r", options)
-        self.book = Book(setting.foretold, setting.host, self.root)
+        self.book = Book(
+            setting.foretold, setting.host, self.root, dice=self.dice, kinds=setting.kinds
+        )
         self.verdict = Verdict()
         self.done = self.verdict.done
         self.crew = self.crew_of()
@@ -74,7 +78,7 @@ class Stage:
             "DATA_ROOT": str(self.root),
             "ALLOW_NETWORKS": f"127.0.0.1/32:{self.setting.host.rpartition(':')[2]}",
             "LEASE_SECONDS": str(LEASE_SECONDS),
-            "SHARD_ROWS": "32",
+            "SHARD_ROWS": str(SHARD_ROWS),
             "MAX_CONNECTIONS": "16",
             "POOL_SLOTS": "1",
             "SHUTDOWN_GRACE": "5",
@@ -93,10 +97,15 @@ class Stage:
         with self.client() as client:
             return self.book.enter(client, rows, **more).job
 
-    def recorded(self) -> int:
-        """Rows recorded so far; as many as before where Redis does not say."""
+    def enter_each(self, rows: int, **more: Any) -> None:
+        """Hand in a job of each kind, with so many rows together."""
+        for kind in self.setting.kinds:
+            self.enter(rows // len(self.setting.kinds), kind=kind, **more)
+
+    def recorded(self, kind: str | None = None) -> int:
+        """Rows recorded so far, of the kind or of all; -1 where Redis does not say."""
         with suppress(redis.RedisError, OSError), self.client() as client:
-            return self.book.recorded(client)
+            return self.book.recorded(client, kind)
         return -1
 
     def settled(self) -> bool:
@@ -108,7 +117,7 @@ class Stage:
     def splitter(self) -> Consumer | None:
         """A consumer that splits a job just now."""
         with suppress(redis.RedisError, OSError), self.client() as client:
-            return self._owner(client, keys.INTAKE)
+            return self._owner(client, [keys.INTAKE])
         return None
 
     def runner(self) -> Consumer | None:
@@ -117,8 +126,12 @@ class Stage:
             return self._owner(client, SHARDS)
         return None
 
-    def _owner(self, client: redis.Redis, stream: str) -> Consumer | None:
-        found = client.xpending_range(stream, keys.GROUP, "-", "+", 10)
+    def _owner(self, client: redis.Redis, streams: Sequence[str]) -> Consumer | None:
+        found = [
+            one
+            for stream in streams
+            for one in client.xpending_range(stream, keys.GROUP, "-", "+", 10)
+        ]
         pids = [int(one["consumer"].split(b":")[-2]) for one in found]
         owners = [owner for pid in pids if (owner := self.crew.of_pid(pid)) is not None]
         return self.dice.choice(owners) if owners else None
@@ -147,7 +160,7 @@ class Stage:
     def _stand(self) -> str:
         with suppress(redis.RedisError, OSError), self.client() as client:
             jobs = [client.hgetall(keys.job(one.job)) for one in self.book.jobs[-3:]]
-            waiting = {stream: client.xlen(stream) for stream in (keys.INTAKE, SHARDS)}
+            waiting = {stream: client.xlen(stream) for stream in STREAMS}
             return f"{waiting}; the last jobs {jobs}"
         return "Redis does not answer"
 

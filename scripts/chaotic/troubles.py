@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from scripts.chaotic.book import SHARDS
+from scripts.chaotic.book import STREAMS
 from scripts.chaotic.stage import Setting, Stage, staged
 from scripts.chaotic.verdict import Verdict
 from workers.jobs import keys
@@ -32,10 +32,10 @@ def redis_in_trouble(setting: Setting) -> Verdict:
     with staged(setting, "F9") as stage:
         stage.crew.hire(2)
         for name in names:
-            stage.enter(250 if setting.short else 600, prefix=lambda _: LATE)
+            stage.enter_each(300 if setting.short else 900, prefix=lambda _: LATE)
             if name == "emptied":
                 stage.judge()  # of what was promised before
-                stage.enter(300, prefix=lambda _: LATE)
+                stage.enter_each(600, prefix=lambda _: LATE)
             _underway(stage)
             begin, mend = TROUBLES[name]
             begin(stage)
@@ -44,9 +44,8 @@ def redis_in_trouble(setting: Setting) -> Verdict:
             stage.until(lambda: time.monotonic() >= end)  # noqa: B023
             mend(stage)
             if name == "emptied":
-                stage.enter(100, prefix=lambda _: LATE)
-            before = max(0, stage.recorded())
-            resumed = stage.until(lambda: stage.recorded() > before)  # noqa: B023
+                stage.enter_each(200, prefix=lambda _: LATE)
+            resumed = stage.until(_grown(stage))
             stage.verdict.figures[f"resumed after {name}"] = f"{resumed:.1f} s"
             stage.verdict.check(
                 resumed < RESUMED_SECONDS, f"{name}: work went on after {resumed:.1f} s only"
@@ -58,8 +57,15 @@ def redis_in_trouble(setting: Setting) -> Verdict:
 
 
 def _underway(stage: Stage) -> None:
-    before = max(0, stage.recorded())
-    stage.until(lambda: stage.recorded() > before)
+    stage.until(_grown(stage))
+
+
+def _grown(stage: Stage) -> Callable[[], bool]:
+    """Whether rows of each kind were recorded since now, where any are left to be."""
+    kinds = stage.setting.kinds
+    before = {kind: max(0, stage.recorded(kind)) for kind in kinds}
+    wanted = {kind: min(before[kind] + 1, stage.book.rows_of(kind)) for kind in kinds}
+    return lambda: all(stage.recorded(kind) >= wanted[kind] for kind in kinds)
 
 
 def _call(*command: str | int) -> Callable[[Stage], None]:
@@ -106,8 +112,7 @@ def _spoil(stage: Stage) -> None:
 TROUBLES: dict[str, tuple[Callable[[Stage], None], Callable[[Stage], None]]] = {
     "destroyed": (
         lambda stage: (
-            [_call("XGROUP", "DESTROY", key, keys.GROUP)(stage) for key in (keys.INTAKE, SHARDS)]
-            and None
+            [_call("XGROUP", "DESTROY", key, keys.GROUP)(stage) for key in STREAMS] and None
         ),
         _nothing,
     ),

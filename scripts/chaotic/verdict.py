@@ -2,7 +2,7 @@
 
 lost         asked for, and not recorded
 duplicated   recorded more than once
-unexpected   recorded and not asked for, or with other facts than the picture has
+unexpected   recorded and not asked for, or with something else than comes of its picture
 recovered    recorded by another than the first that was given their shard
 """
 
@@ -10,6 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+
+import orjson
+
+from scripts.chaotic.tally import SHOWN, Tally
 
 __all__ = ["Verdict"]
 
@@ -23,6 +27,7 @@ class Verdict:
     duplicated: int = 0
     unexpected: int = 0
     recovered: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)  #: rows recorded, by the kind of their job
     problems: list[str] = field(default_factory=list)  #: anything else that does not hold
     figures: dict[str, str] = field(default_factory=dict)
     done: Counter[str] = field(default_factory=Counter)  #: what was broken, how often
@@ -41,6 +46,16 @@ class Verdict:
         """Note a problem if a figure is not what it must be."""
         self.check(found == wanted, f"{what}: {found}, not {wanted}")
 
+    def take(self, tally: Tally, where: str) -> None:
+        """Count what was read of a job."""
+        self.kinds[tally.kind] += tally.rows
+        self.lost += len(tally.lost)
+        self.duplicated += tally.duplicated
+        self.unexpected += len(tally.wrong)
+        for row in tally.wrong[:SHOWN]:
+            self.problems.append(f"{where}: unexpected {orjson.dumps(row).decode()[:400]}")
+        self.problems += [f"{where}: {what}" for what in tally.odd[:SHOWN]]
+
     def add(self, other: Verdict) -> None:
         """Sum up."""
         self.rows += other.rows
@@ -48,6 +63,7 @@ class Verdict:
         self.duplicated += other.duplicated
         self.unexpected += other.unexpected
         self.recovered += other.recovered
+        self.kinds += other.kinds
         self.problems += other.problems
         self.done += other.done
 
@@ -57,6 +73,7 @@ class Verdict:
             f"{name:<12} rows {self.rows:>6}  lost {self.lost}  duplicated {self.duplicated}"
             f"  unexpected {self.unexpected}  recovered {self.recovered}"
         ]
-        told += [f"{what} {count}" for what, count in self.done.items()]
+        counts = [*self.kinds.items(), *self.done.items()]
+        told += [f"{what} {count}" for what, count in counts]
         told += [f"{what} {figure}" for what, figure in self.figures.items()]
         return "; ".join(told)

@@ -83,7 +83,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         try:
             for line in process.stdout:
                 made.lines.append(json.loads(line))
-                if [said["type"] for said in made.lines].count("summary") == 2:
+                if [said["type"] for said in made.lines].count("summary") == 3:
                     break
             yield made
         finally:
@@ -97,22 +97,30 @@ def test_the_readme_has_the_two_commands() -> None:
         assert command in COMMANDS
         assert os.access(ROOT / command, os.X_OK)
     assert [command.split()[0] for command in SUBMISSIONS] == ["./scripts/redis-cli", "curl"]
-    assert len(CENSUSES) == 5
+    assert len(CENSUSES) == 6
 
 
-def test_run_prints_the_sample_as_a_stream_and_as_a_job(demo: Demo) -> None:
-    """One after the other on stdout, each with a line per row and a summary, nothing else."""
+def answered(lines: list[dict[str, Any]]) -> list[int]:
+    """The rows that the records of a census are of, in the order of the manifest."""
+    batches = [row for line in lines if line["type"] == "batch" for row in line["rows"]]
+    return sorted(row["index"] for row in [*lines, *batches] if "index" in row)
+
+
+def test_run_prints_the_sample_as_two_streams_and_as_a_job(demo: Demo) -> None:
+    """One after the other on stdout, each with an answer to each row and a summary."""
     ends = [at + 1 for at, line in enumerate(demo.lines) if line["type"] == "summary"]
-    stream, job = demo.lines[: ends[0]], demo.lines[ends[0] :]
+    begins = [0, *ends[:-1]]
+    info, batches, job = (demo.lines[a:b] for a, b in zip(begins, ends, strict=True))
 
-    assert [line["type"] for line in stream] == ["start", *["image"] * demo.rows, "summary"]
-    for said in (stream, job):
+    assert [line["type"] for line in info] == ["start", *["image"] * demo.rows, "summary"]
+    assert {line["type"] for line in batches[1:-1]} == {"batch"}
+    assert sum(line["batch_dimension"][0] for line in batches[1:-1]) == batches[-1]["ok"] >= 20
+    for said in (info, batches, job):
         assert said[0]["type"] == "start"
-        indexes = [line["index"] for line in said if line["type"] == "image"]
-        assert sorted(indexes) == list(range(demo.rows))
+        assert answered(said) == list(range(demo.rows))
         assert said[-1]["complete"] is True
-    assert stream[0]["job"] is None
-    assert job[0]["job"]
+    assert info[-1]["errors"] == batches[-1]["errors"]
+    assert [said[0]["job"] is None for said in (info, batches, job)] == [True, True, False]
 
 
 def test_what_run_says_to_go_on_with_works(demo: Demo) -> None:
@@ -121,8 +129,10 @@ def test_what_run_says_to_go_on_with_works(demo: Demo) -> None:
     told = demo.told.read_text(encoding="utf-8").splitlines()
     commands = [line.strip() for line in told if line.startswith("  ")]
 
-    census, submission, follow, read = commands
-    assert json.loads(demo.shell(census).splitlines()[-1])["complete"] is True
+    *censuses, submission, follow, read = commands
+    assert len(censuses) == 2
+    for census in censuses:
+        assert json.loads(demo.shell(census).splitlines()[-1])["complete"] is True
     assert re.fullmatch(r"\d+-\d+\n", demo.shell(submission))
     assert json.loads(demo.shell(follow).splitlines()[-1])["complete"] is True
     assert demo.shell(read).count('{"type":"image"') == demo.rows
@@ -130,10 +140,10 @@ def test_what_run_says_to_go_on_with_works(demo: Demo) -> None:
 
 @pytest.mark.parametrize("command", CENSUSES)
 def test_a_census_of_the_readme_is_whole(command: str, demo: Demo) -> None:
-    """Each prints a record per row; but for those out of Redis, then a complete summary."""
+    """Each answers every row; but for those out of Redis, with a complete summary behind."""
     said = [json.loads(line) for line in demo.shell(command).splitlines()]
 
-    records = sum(line["type"] == "image" for line in said)
+    records = len(answered(said))
     if "XRANGE" in command:
         assert records == len(said) == 5
     else:
@@ -173,7 +183,7 @@ def test_run_once_beside_another_leaves_all_as_it_was(demo: Demo) -> None:
         assert of_environment(str(place)) == []
 
     said = [json.loads(line) for line in answer.stdout.splitlines()]
-    assert [line["complete"] for line in said if line["type"] == "summary"] == [True, True]
+    assert [line["complete"] for line in said if line["type"] == "summary"] == [True] * 3
     assert (sample.stat().st_mtime_ns if sample.exists() else None) == before
     assert demo.shell("./scripts/redis-cli ZCARD '{census:jobs}:index'") == jobs
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
 from aiohttp import ClientSession, ClientTimeout, web
 from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict
@@ -18,7 +21,7 @@ from server.app import create_runner
 from server.settings import ServerSettings
 from tests.asserts import wait_until
 
-__all__ = ["BATCH", "INFO", "TSV", "Answer", "Served", "Talk", "serving"]
+__all__ = ["BATCH", "INFO", "TSV", "Answer", "Served", "Talk", "arrays", "serving"]
 
 INFO = "/api/v1/images_info"
 BATCH = "/api/v1/batch_predict"
@@ -81,6 +84,15 @@ class Answer(NamedTuple):
         last = self.lines()[-1]
         assert last["type"] == "summary"
         return last
+
+
+def arrays(line: dict[str, Any]) -> np.ndarray:
+    """The array of a batch that was asked for as `.npy`."""
+    file = io.BytesIO(base64.b64decode(line["pixels"], validate=True))
+    array: np.ndarray = np.load(file, allow_pickle=False)
+    assert array.dtype == np.uint8
+    assert list(array.shape) == line["batch_dimension"]
+    return array
 
 
 class Talk:
@@ -203,12 +215,13 @@ class Served:
         await wait_until(lambda: any(connection._paused for connection in server.connections))
 
     async def at_rest(self) -> None:
-        """Wait until nothing is held for anybody: streams, downloads, spools, pool slots."""
+        """Wait until nothing is held for anybody: streams, downloads, arrays, spools, slots."""
         app, engine = self.app, self.app[keys.ENGINE]
         spools = self.app[keys.SPOOL_ROOM]
         await wait_until(lambda: not app[keys.STREAMS])
         await wait_until(lambda: not app[keys.READERS])
         await wait_until(lambda: not engine.turns.busy)
+        await wait_until(lambda: engine.arrays.free == engine.arrays.size)
         await wait_until(lambda: not engine.pool.busy)
         await wait_until(lambda: spools._free == int(self.settings.max_spool_bytes))
         hosts = engine.turns._hosts._known.values()

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import io
+import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from tests.picture_hosts import PictureHost
-from tests.server.serving import BATCH, TSV, Served
+from tests.server.serving import BATCH, TSV, Served, arrays
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -27,15 +26,6 @@ DIFFERENT = ["0000-plain.jpg", "0001-plain.png", "0003-plain.webp", "0004-plain.
 def bytes_of(path: Path) -> bytes:
     """A small file, read where nobody waits."""
     return path.read_bytes()
-
-
-def arrays(line: dict[str, Any]) -> np.ndarray:
-    """The array of a batch that was asked for as `.npy`."""
-    file = io.BytesIO(base64.b64decode(line["pixels"], validate=True))
-    array: np.ndarray = np.load(file, allow_pickle=False)
-    assert array.dtype == np.uint8
-    assert list(array.shape) == line["batch_dimension"]
-    return array
 
 
 @pytest.fixture
@@ -225,3 +215,18 @@ async def test_a_manifest_as_the_body(served: Served, host: PictureHost) -> None
     assert answer.summary()["rows"] == 3
     assert answer.summary()["manifest_sha256"] is None
     assert host.counts()["requests"] == 2
+
+
+async def test_a_manifest_that_breaks_off(
+    served: Served, host: PictureHost, data_root: Path
+) -> None:
+    """Its rows are answered, also those of a batch that would have had more; then it says why."""
+    packed = zlib.compress(f"{host}/a\n".encode() * 7, wbits=31)
+    (data_root / "cut.tsv.gz").write_bytes(packed[:-8])
+
+    answer = await served.ask(BATCH, json={"filepath": "cut.tsv.gz", "batch_size": 5})
+
+    assert [line["batch_dimension"][0] for line in answer.batches()] == [5, 2]
+    assert answer.summary()["rows"] == 7
+    assert answer.summary()["complete"] is False
+    assert answer.summary()["reason"].startswith("failed: ")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.imaging.predictors import models
 from tests.picture_hosts import PictureHost
 from tests.server.recording import JOBS, Queue
 from tests.server.serving import BATCH, TSV, Served
@@ -137,6 +139,23 @@ async def test_a_batch_beyond_the_memory_for_bodies(serve: Serve) -> None:
     (wrong,) = (await ask(210)).problem(422)["errors"]
     assert wrong["field"] == "batch_size"
     assert "CENSUS_MAX_INFLIGHT_BYTES" in wrong["detail"]
+
+
+async def test_a_model_takes_its_own_size_only(serve: Serve, tmp_path: Path) -> None:
+    """Another is refused by its name, before any line; so is a batch too large for it."""
+    (tmp_path / "colours.onnx").write_bytes(models.colours(("N", 3, 512, 512)))
+    served = await serve(models_dir=tmp_path)
+    asked = {"images": ["foo"], "predictor": "colours"}
+
+    wrong = (await served.ask(BATCH, json={**asked, "size": [512, 256]})).problem(422)
+    large = (await served.ask(BATCH, json={**asked, "pixels": "npy"})).problem(422)
+
+    assert wrong["errors"][0]["field"] == "size"
+    assert "512x512" in wrong["detail"]
+    assert large["errors"][0]["field"] == "batch_size"
+    assert "with pixels it may have" in large["detail"]
+    fitting = await served.ask(BATCH, json={**asked, "pixels": "npy", "batch_size": 21})
+    assert fitting.batches()[0]["batch_dimension"] == [0, 3, 512, 512]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"7"])

@@ -14,7 +14,9 @@ from server import keys
 from tests.asserts import wait_until
 from tests.picture_hosts import PictureHost
 from tests.server.recording import Queue
+from tests.server.serving import BATCH
 from workers.jobs.consumer import open_consumer
+from workers.jobs.keys import INTAKE
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -29,6 +31,13 @@ async def consumed(queue: Queue) -> AsyncIterator[Queue]:
         await working
 
 
+def records(body: bytes, kind: str) -> list[bytes]:
+    """The record lines of an answer, in an order of their own."""
+    return sorted(
+        line for line in body.splitlines() if line.startswith(f'{{"type":"{kind}"'.encode())
+    )
+
+
 async def test_an_upload_is_done_as_a_stream_is(consumed: Queue) -> None:
     """The same lines, in shards; the file goes when it was read."""
     rows = b"".join(b"%d\tfoo%d\n" % (number, number) for number in range(1000))
@@ -38,11 +47,8 @@ async def test_an_upload_is_done_as_a_stream_is(consumed: Queue) -> None:
     job = answer.json()["job"]
     followed = await consumed.get(f"/{job}/results", follow="1")
 
-    def records(body: bytes) -> list[bytes]:
-        return sorted(line for line in body.splitlines() if line.startswith(b'{"type":"image"'))
-
     summary = followed.summary()
-    assert records(followed.body) == records(streamed.body)
+    assert records(followed.body, "image") == records(streamed.body, "image")
     assert summary["manifest_sha256"] == hashlib.sha256(rows).hexdigest()
     assert (summary["rows"], summary["errors"], summary["complete"]) == (
         1000,
@@ -51,6 +57,40 @@ async def test_an_upload_is_done_as_a_stream_is(consumed: Queue) -> None:
     )
     assert (await consumed.state(job))["rows"]["total"] == 1000
     await wait_until(lambda: not consumed.uploads())
+
+
+async def test_batches_are_those_of_a_stream(consumed: Queue, host: PictureHost) -> None:
+    """The same lines, whole batches to each shard, and told with what they were made."""
+    urls = [f"{host}/status/404/" if row % 7 == 3 else f"{host}/{row}" for row in range(300)]
+    asked = {"images": urls, "batch_size": 50, "pixels": "npy", "size": [24, 16]}
+    streamed = await consumed.served.ask(BATCH, json=asked)
+
+    answer = await consumed.served.ask(f"{BATCH}_async", json=asked)
+    job = answer.json()["job"]
+    followed = await consumed.get(f"/{job}/results", follow="1")
+
+    assert records(followed.body, "batch") == records(streamed.body, "batch")
+    assert len(records(streamed.body, "batch")) == 6
+    first, last = followed.lines()[0], followed.summary()
+    assert (first["kind"], first["job"]) == ("batch_predict", job)
+    assert first["options"] == streamed.lines()[0]["options"]
+    told = streamed.summary()
+    assert {**last, "seconds": 0} == {**told, "seconds": 0, "cursor": last["cursor"]}
+    state = await consumed.state(job)
+    assert state["provenance"] == told["provenance"]
+    assert state["rows"] == {"total": 300, "expected": None, "done": 300, "ok": 257, "failed": 43}
+
+
+async def test_a_predictor_that_is_not_there_fails_its_job(consumed: Queue) -> None:
+    """By redis-cli anything may be asked for; the job says what is wrong, and does not loop."""
+    said = ["kind", "batch_predict", "images", '["foo"]', "predictor", "cats"]
+    job = (await consumed.redis.execute_command("XADD", INTAKE, "*", *said)).decode()
+
+    answer = await consumed.get(f"/{job}/results", follow="1")
+
+    assert "there is none of that name" in answer.summary()["reason"]
+    assert answer.summary()["reason"].startswith("failed: ")
+    assert (await consumed.state(job))["state"] == "failed"
 
 
 async def test_a_job_under_way_is_cancelled(consumed: Queue, host: PictureHost) -> None:

@@ -227,7 +227,7 @@ async def test_what_was_written_over_a_job_is_told_and_can_be_deleted(queue: Que
         ("XADD", "*", "a", "b"),
         ("HSET", "state", "odd"),
         ("HSET", "state", b"\xff"),
-        ("HSET", "state", "done", *[part for at in range(500) for part in (f"error:{at}", 1)]),
+        ("HSET", "state", "done", *[part for at in range(2000) for part in (f"error:{at}", 1)]),
     ):
         recording = await queue.recording()
         await recording.done((True,))

@@ -15,7 +15,7 @@ from tests.asserts import wait_until
 from tests.imaging.predictors import models
 from tests.picture_hosts import PictureHost
 from tests.server.commanded import CLASSES
-from tests.server.serving import BATCH, TSV, Served
+from tests.server.serving import BATCH, TSV, Served, arrays
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -126,25 +126,29 @@ async def test_the_key_is_asked_for(serve: Serve) -> None:
     assert (await served.ask(PREDICTORS, method="GET", headers=bearer)).status == 200
 
 
-async def test_a_model_has_its_own_size(serve: Serve, folder: Path, host: PictureHost) -> None:
-    """It need not be asked for; another is refused by its name."""
+async def test_a_score_can_be_made_again(serve: Serve, folder: Path, host: PictureHost) -> None:
+    """From the pixels that are told: this model's scores are the mean of each channel."""
     digest = put(folder / "colours.onnx", EIGHT)
+    (folder / "colours.json").write_text('{"mean": [0.5, 0.25, 0], "std": [2, 1, 0.5]}')
     served = await serve(models_dir=folder)
-    asked = {"images": [f"{host}/a", f"{host}/b"], "predictor": "colours"}
+    asked = {"images": [f"{host}/a", "foo", f"{host}/b"], "predictor": "colours", "pixels": "npy"}
 
     answer = await served.ask(BATCH, json=asked)
-    problem = (await served.ask(BATCH, json={**asked, "size": [8, 6]})).problem(422)
 
-    assert answer.batches()[0]["batch_dimension"] == [2, 3, 8, 6]
-    for row in answer.rows():
+    (line,) = answer.batches()
+    assert line["batch_dimension"] == [2, 3, 8, 6]
+    means = (arrays(line) / 255).mean(axis=(2, 3))
+    expected = (means - [0.5, 0.25, 0]) / [2, 1, 0.5]
+    for row in (line["rows"][0], line["rows"][2]):
         scores = row["prediction"]["scores"]
-        assert sorted(scores.values(), reverse=True) == list(scores.values())
-        assert scores.keys() == {"0", "1", "2"}
+        assert list(scores.values()) == sorted(scores.values(), reverse=True)
+        told = [scores[label] for label in "012"]
+        assert told == pytest.approx(expected[row["position"]].tolist(), rel=2e-5, abs=1e-6)
     made = answer.summary()["provenance"]
-    assert (made["model_sha256"], made["preprocessing"]["size"]) == (digest, [6, 8])
+    assert made["model_sha256"] == digest
+    assert made["settings_sha256"] == sha256(folder / "colours.json")
+    assert made["preprocessing"]["size"] == [6, 8]
     assert "onnxruntime" in made["software"]
-    assert problem["errors"][0]["field"] == "size"
-    assert "6x8" in problem["detail"]
 
 
 async def test_a_model_that_is_dropped_into_the_folder(

@@ -17,6 +17,7 @@ from tests.hostile.cases import HOSTILE, Case
 from tests.picture_hosts import PictureHost
 from tests.server.commanded import CLASSES
 from tests.server.serving import BATCH, Served
+from workers import predictors
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -167,3 +168,24 @@ async def test_hostile_files_beside_good_ones(serve: Serve, host: PictureHost) -
     assert (answer.summary()["rows"], answer.summary()["complete"]) == (len(rows), True)
     assert len(FILES) > 70
     assert served.app[keys.ENGINE].pool.restarts == 0
+
+
+async def test_a_model_that_is_being_loaded_is_waited_for_but_not_at_the_end(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list says so, a request is answered 503 when the server ends, and one beside it works."""
+    monkeypatch.setattr(predictors, "PATIENCE_SECONDS", 0.05)
+    served = await serve(predictors="endless=tests.server.commanded:Endless", pool_slots=2)
+    body = b'{"images": ["foo"], "predictor": "endless"}'
+    async with served.talk() as talk:
+        await talk.ask(BATCH, body=body, Content_Type="application/json")
+        await wait_until(lambda: served.app[keys.STREAMS]._clocks)
+        assert (await served.ask(BATCH, json={"images": ["foo"]})).summary()["rows"] == 1
+
+        await served.app[keys.STREAMS].drain()
+
+        answer = await talk.answer()
+    assert answer.problem(503)["error"] == "the server is shutting down"
+    told = await served.ask("/api/v1/predictors", method="GET")
+    (late,) = [one for one in told.json()["predictors"] if not one["ready"]]
+    assert (late["name"], late["error"]) == ("endless", "it is still being loaded")

@@ -141,6 +141,21 @@ async def test_batch_sizes(engine: Engine, host: PictureHost, size: int) -> None
     assert sorted(predictions(records)) == list(range(10))
 
 
+@pytest.mark.parametrize("size", [2, 40, 1000])
+async def test_few_connections_and_one_process(
+    settings_of: SettingsOf, host: PictureHost, size: int
+) -> None:
+    """A batch is larger than the window there would be for single rows: it is assembled all the
+    same, and the next one begun meanwhile.
+    """
+    settings = settings_of(max_connections=1, pool_slots=1)
+    async with open_engine(settings, resolver=resolving({})) as engine:
+        rows = rows_of([f"{host}/picture/{number}" for number in range(100)])
+        records = await predicted(engine, rows, batch_size=size, ordered=True)
+    assert len(records) == -(-100 // size)
+    assert sorted(predictions(records)) == list(range(100))
+
+
 async def test_a_shard_in_the_middle_has_its_own_numbers(engine: Engine, host: PictureHost) -> None:
     """Batches are numbered by the manifest, not by what was given."""
     rows = rows_of([f"{host}/picture/{number}" for number in range(6)], first=96)

@@ -7,8 +7,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
+from tests.imaging.predictors import models
 from tests.picture_hosts import PictureHost
 from tests.redis_servers import RedisServer
 from tests.workers.fetch.downloading import resolving
@@ -58,6 +60,16 @@ async def engine(engine_of: EngineOf) -> AsyncIterator[Engine]:
     """One of them."""
     async with engine_of() as engine:
         yield engine
+
+
+@pytest.fixture
+def models_folder(tmp_path: Path) -> Path:
+    """A folder of models, with one in it."""
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "colours.onnx").write_bytes(models.colours(version=1))
+    (folder / "colours.json").write_bytes(orjson.dumps({"labels": models.COLOURS}))
+    return folder
 
 
 @pytest.fixture

@@ -140,7 +140,7 @@ class Queue:
 
     async def groups(self) -> None:
         """Make the groups, as consumers do."""
-        for stream in (keys.INTAKE, SHARDS):
+        for stream in (keys.INTAKE, *map(keys.shards, keys.KINDS)):
             await self.do("XGROUP", "CREATE", stream, keys.GROUP, "0", "MKSTREAM")
 
     async def claim(self, consumer: str, idle_ms: int = 0, count: int = 100) -> Any:

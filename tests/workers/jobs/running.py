@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ from workers.options import BatchOptions, InfoOptions, Options
 from workers.pipeline import inspect_rows, predict_batches
 
 __all__ = [
+    "FORMATS",
     "Running",
     "consuming",
+    "counted",
     "entry_of",
     "fed",
     "inspected",
@@ -40,6 +43,18 @@ __all__ = [
 ]
 
 SECONDS = 20.0
+
+#: A manifest of URLs, by a name that says how it is written.
+FORMATS: dict[str, Callable[[list[str]], Any]] = {
+    "list.tsv": lambda urls: "".join(f"id-{n}\t{url}\n" for n, url in enumerate(urls)),
+    "list.csv": lambda urls: (
+        "name,id,url\n" + "".join(f'"a, {n}",id-{n},"{url}"\r\n' for n, url in enumerate(urls))
+    ),
+    "list.ndjson": lambda urls: "".join(
+        f'{{"id":"id-{n}","url":"{url}","n":{n}}}\n' for n, url in enumerate(urls)
+    ),
+    "list.tsv.gz": lambda urls: gzip.compress(FORMATS["list.tsv"](urls).encode()),
+}
 
 
 class Running:
@@ -170,6 +185,19 @@ def _read(
         yield read_rows(source, kind=None, **chosen)
     finally:
         source.close()
+
+
+def counted(streams: Any) -> list[int]:
+    """The shards that this consumer records, from now on."""
+    commit, shards = streams.commit, []
+
+    async def counting(*args: Any, **named: Any) -> str:
+        answer: str = await commit(*args, **named)
+        shards.append(args[3])
+        return answer
+
+    streams.commit = counting
+    return shards
 
 
 async def recorded(queue: Queue, job: str, shards: int) -> bool:

@@ -17,6 +17,7 @@ from tests.workers.jobs.conftest import EngineOf, Pictures, Written
 from tests.workers.jobs.queues import KIND, SHARDS, Queue
 from tests.workers.jobs.running import (
     consuming,
+    counted,
     entry_of,
     inspected,
     lines_of,
@@ -292,19 +293,6 @@ async def test_two_consumers_share_a_job(
         assert told["rows"] == told["ok"] == "60"
     assert sum(map(len, counts)) == 15
     assert all(counts), counts
-
-
-def counted(streams: Any) -> list[int]:
-    """The shards that this consumer records, from now on."""
-    commit, shards = streams.commit, []
-
-    async def counting(*args: Any, **named: Any) -> str:
-        answer: str = await commit(*args, **named)
-        shards.append(args[3])
-        return answer
-
-    streams.commit = counting
-    return shards
 
 
 async def test_a_small_job_does_not_wait_for_a_large_one(

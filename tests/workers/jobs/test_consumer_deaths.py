@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hashlib
 import os
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from tests.workers.jobs.conftest import EngineOf, Pictures, Written
 from tests.workers.jobs.dying import Poison, give_up
 from tests.workers.jobs.queues import KIND, SHARDS, Queue
 from tests.workers.jobs.running import (
+    FORMATS,
     consuming,
     entry_of,
     fed,
@@ -32,17 +32,6 @@ from workers.engine import Engine
 from workers.jobs import keys, runner, work
 from workers.options import InfoOptions
 from workers.pipeline import inspect_rows
-
-FORMATS = {
-    "list.tsv": lambda urls: "".join(f"id-{n}\t{url}\n" for n, url in enumerate(urls)),
-    "list.csv": lambda urls: (
-        "name,id,url\n" + "".join(f'"a, {n}",id-{n},"{url}"\r\n' for n, url in enumerate(urls))
-    ),
-    "list.ndjson": lambda urls: "".join(
-        f'{{"id":"id-{n}","url":"{url}","n":{n}}}\n' for n, url in enumerate(urls)
-    ),
-    "list.tsv.gz": lambda urls: gzip.compress(FORMATS["list.tsv"](urls).encode()),
-}
 
 
 @pytest.mark.parametrize("name", FORMATS)

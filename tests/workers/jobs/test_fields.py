@@ -226,6 +226,17 @@ words = st.sampled_from(
             b"[]",
             b"1-0",
         ),
+        *(
+            b"batch_predict",
+            b"batch_size",
+            b"size",
+            b"224x224",
+            b"pixels",
+            b"npy",
+            b"matte",
+            b"white",
+        ),
+        *(b"predictor", b"fit", b"pad", b"filter", b"box", b"7"),
         *(b'["http://h/1"]', b"a.tsv", b"..", b"/", b"[[1e999]]", b"0f" * 16 + b".tsv"),
     ]
 )

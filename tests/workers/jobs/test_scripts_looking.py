@@ -71,3 +71,14 @@ async def test_the_upload_of_a_job_is_known_until_it_is_split(queue: Queue, tmp_
     assert await queue.seal(job, 1) == ["OK"]
     assert await queue.state(job) == "running"
     assert (await ledger.state(job)).upload is None
+
+
+async def test_a_job_of_every_status_is_told(queue: Queue, tmp_path: Path) -> None:
+    """Hosts may answer with any; a hash of more fields than that is none of ours."""
+    job = await queue.begun()
+    statuses = [part for status in range(100, 1000) for part in (f"status:{status}", 1)]
+    await queue.do("HSET", keys.job(job), *statuses)
+    ledger = Ledger(queue.redis, root=tmp_path, ttl=TTL)
+    assert len((await ledger.state(job)).summary.http_statuses) == 900
+    await queue.do("HSET", keys.job(job), *range(4000))
+    assert await looked(queue, job) == ["ODD"]
