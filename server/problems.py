@@ -11,7 +11,13 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from workers.errors import ManifestError, ManifestNotFound, ManifestTooLarge, PredictorError
+from workers.errors import (
+    ManifestError,
+    ManifestNotFound,
+    ManifestTooLarge,
+    PredictorAway,
+    PredictorError,
+)
 from workers.jobs.patience import RedisAway
 from workers.jobs.refusals import (
     IntakeExhausted,
@@ -96,6 +102,10 @@ def problem_of(exc: Exception, request_id: str) -> web.Response:
     elif isinstance(exc, RedisAway):  # what the way to Redis said is for the log
         status, error = 503, "Redis does not answer, or takes nothing in: try again later"
         detail = error
+    elif isinstance(exc, PredictorAway):
+        status, error = 422, f"predictor: {exc}; it is tried again later"
+        detail = error
+        fields = [("predictor", error)]
     elif isinstance(exc, OtherRequest):
         status, error = 422, str(exc)
         detail = error

@@ -5,6 +5,7 @@
      ├── EmbeddedRedisError   a Redis of our own cannot be had: say why, do not start
      │    └── RedisMissing    for there is no server program: say what to install
      ├── PredictorError   who was asked to predict cannot: tell the client
+     ├── PredictorAway    it could not be asked just now: try again, here or elsewhere
      ├── PredictorLost    it was there, and is not any more: the stream, or the job, has failed
      └── ManifestError    the list as a whole cannot be read (one bad row is never an error)
           ├── ManifestNotFound   no such file, or not one that may be read: tell the client
@@ -20,6 +21,7 @@ __all__ = [
     "ManifestError",
     "ManifestNotFound",
     "ManifestTooLarge",
+    "PredictorAway",
     "PredictorError",
     "PredictorLost",
     "RedisMissing",
@@ -57,6 +59,10 @@ class PredictorError(WorkError):
 
     def __str__(self) -> str:
         return f"{self.field}: {self.sentence}"
+
+
+class PredictorAway(WorkError):
+    """A predictor is there, or may be, and could not be loaded just now."""
 
 
 class PredictorLost(WorkError):

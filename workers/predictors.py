@@ -17,7 +17,7 @@ from typing import Any
 
 from imaging.facts import Failure
 from imaging.predictors.about import BUILT_IN, DEFAULT, About, Kind, Spec, is_name
-from workers.errors import PredictorError
+from workers.errors import PredictorAway, PredictorError
 from workers.pool import entries
 from workers.pool.pool import ImagePool, PoolClosedError
 from workers.settings import WorkSettings
@@ -83,12 +83,20 @@ class Predictors:
         self._fixed = [Spec(name, "", Kind.BUILT_IN) for name in BUILT_IN]
         self._fixed += settings.predictors
         self._asked: dict[str, _Asked] = {}
+        self._readable = True  #: the folder, when it was looked at last
 
     async def look(self, *names: str) -> None:
         """Begin to load what is new; forget what is gone. Of those built in, what *names* tell."""
         found: dict[str, tuple[Spec, Stamp]] = {spec.name: (spec, ()) for spec in self._fixed}
         if self._folder is not None:
-            found |= await asyncio.to_thread(_models, self._folder, set(found))
+            try:
+                found |= await asyncio.to_thread(_models, self._folder, set(found))
+                self._readable = True
+            except OSError as exc:  # what was there is taken to be there still
+                self._readable = False
+                extra = {"action": "models_unreadable", "reason": str(exc)}
+                logger.warning("the folder of models cannot be read", extra=extra)
+                found |= {one.spec.name: (one.spec, one.stamp) for one in self._asked.values()}
         for name in self._asked.keys() - found.keys():
             self._asked.pop(name).task.cancel()
         for name, (spec, stamp) in found.items():
@@ -118,10 +126,13 @@ class Predictors:
         """The predictor of that name, which can be used.
 
         Raises:
-            PredictorError: there is none, or it could not be loaded.
+            PredictorError: there is none, or it cannot be used.
+            PredictorAway: that is not known, or may be otherwise soon.
         """
         await self.look(name)
         asked = self._asked.get(name)
+        if asked is None and not self._readable:
+            raise PredictorAway("the folder of models cannot be read")
         if asked is None:
             raise PredictorError("predictor", f"there is none of that name; known: {self._names()}")
         await asyncio.wait({asked.task})
@@ -130,8 +141,10 @@ class Predictors:
                 error := asked.task.exception(), PoolClosedError
             ):
                 raise error
-            raise PredictorError("predictor", f"{name} could not be loaded now: try again")
+            raise PredictorAway(f"{name} could not be loaded")
         known = asked.task.result()
+        if known.passing:
+            raise PredictorAway(f"{name}: {known.problem}")
         if known.about is None:
             raise PredictorError("predictor", f"{name} cannot be used: {known.problem}")
         return known
@@ -183,14 +196,13 @@ def _misnamed(spec: Spec) -> str | None:
 
 
 def _models(folder: Path, taken: set[str]) -> dict[str, tuple[Spec, Stamp]]:
-    """The model files of a folder. One that cannot have its name stands under that of the file."""
+    """The model files of a folder. One that cannot have its name stands under that of the file.
+
+    Raises OSError where the folder cannot be read.
+    """
     found: dict[str, tuple[Spec, Stamp]] = {}
-    try:
-        paths = sorted(folder.glob("*.onnx"))
-    except OSError:
-        return found
-    for path in paths:
-        if path.name.startswith("."):  # half copied, by rsync and others
+    for path in sorted(folder.iterdir()):
+        if path.suffix != ".onnx" or path.name.startswith("."):  # half copied, by rsync and others
             continue
         stamp = _stamp(path), _stamp(path.with_suffix(".json"))
         if stamp[0] is not None:

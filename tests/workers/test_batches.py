@@ -257,7 +257,7 @@ async def test_memory_of_arrays_is_shared(settings_of: SettingsOf, host: Picture
     async with open_engine(settings, resolver=resolving({})) as engine:
         rows = rows_of([f"{host}/picture/{number}" for number in range(12)])
         options: dict[str, Any] = {"batch_size": 4, "size": (200, 200), "predictor": "none"}
-        taken = engine.arrays.take(engine.arrays.size // 2)
+        taken = engine.arrays.take(engine.arrays.size // 4)
         assert taken is not None
         both = await asyncio.gather(*(predicted(engine, rows, **options) for _ in range(2)))
         taken.release()

@@ -13,7 +13,7 @@ from tests.imaging.predictors import models
 from tests.workers.own_predictors import HERE
 from workers import predictors as module
 from workers.engine import Engine, open_engine
-from workers.errors import PredictorError, PredictorLost
+from workers.errors import PredictorAway, PredictorError, PredictorLost
 from workers.options import BatchOptions
 from workers.predicting import predict_batch
 from workers.recipe import differs
@@ -33,6 +33,12 @@ def folder(tmp_path: Path) -> Path:
 async def told(engine: Engine) -> dict[str, Any]:
     """What each is, or why it is not."""
     return {one.spec.name: one.about or one.problem for one in await engine.predictors.all()}
+
+
+async def absence(engine: Engine, predictor: str) -> str:
+    with pytest.raises(PredictorAway) as caught:
+        await engine.recipe(BatchOptions(predictor=predictor))
+    return str(caught.value)
 
 
 async def refusal(engine: Engine, **options: Any) -> tuple[str, str]:
@@ -146,7 +152,7 @@ async def test_batches_beyond_memory(settings_of: SettingsOf) -> None:
     async with open_engine(settings) as engine:
         field, sentence = await refusal(engine, batch_size=128)
         assert (field, "MAX_INFLIGHT" in sentence) == ("batch_size", True)
-        assert (await engine.recipe(BatchOptions(batch_size=64))).window(10**6) == 5461
+        assert (await engine.recipe(BatchOptions(batch_size=64))).window(10**6) == 85 * 64
 
 
 async def test_what_died_is_tried_again_later(
@@ -157,11 +163,23 @@ async def test_what_died_is_tried_again_later(
     async with open_engine(settings) as engine:
         await engine.predictors.all()
         deaths = engine.pool.restarts
-        await refusal(engine, predictor="deadly")
+        assert "exit code 5" in await absence(engine, "deadly")
         assert engine.pool.restarts == deaths
         monkeypatch.setattr(module, "AGAIN_SECONDS", 0.0)
-        await refusal(engine, predictor="deadly")
+        await absence(engine, "deadly")
         assert engine.pool.restarts > deaths
+
+
+async def test_a_folder_that_cannot_be_read(settings_of: SettingsOf, folder: Path) -> None:
+    """Takes no model away that was there, and says of others that it does not know."""
+    (folder / "colours.onnx").write_bytes(models.colours())
+    async with open_engine(settings_of(models_dir=folder)) as engine:
+        await engine.recipe(BatchOptions(predictor="colours"))
+        folder.rename(folder.with_name("elsewhere"))
+        await engine.recipe(BatchOptions(predictor="colours"))
+        assert await absence(engine, "others") == "the folder of models cannot be read"
+        folder.with_name("elsewhere").rename(folder)
+        assert (await refusal(engine, predictor="others"))[0] == "predictor"
 
 
 async def test_a_model_is_loaded_once_for_each_process(settings_of: SettingsOf) -> None:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from imaging.facts import ErrorCode, Failure
 from workers.asked import ASKED, wrong_fields
 from workers.engine import Engine
-from workers.errors import PredictorError, PredictorLost
+from workers.errors import PredictorAway, PredictorError, PredictorLost
 from workers.jobs.batch_work import BatchWork
 from workers.jobs.leases import Held
 from workers.jobs.patience import KeyBroken
@@ -82,7 +82,7 @@ class Runner:
             if entry.deliveries <= MOST_DELIVERIES:
                 raise NotYet(str(exc)) from exc
             raise KeyBroken(str(exc)) from exc
-        work = await self._work(place, loaded, options)
+        work = await self._work(place, loaded, options, entry.deliveries)
         records: Sequence[Answering]
         if entry.deliveries > MOST_DELIVERIES and await self._hopeless(place.job, rows, entry):
             others = entry.deliveries - 1
@@ -102,17 +102,22 @@ class Runner:
             await self._streams.drop(stream, entry.id, *place, self._ttl)
         return answer == "OK"
 
-    async def _work(self, place: Place, loaded: Loaded, options: Options) -> Work:
+    async def _work(self, place: Place, loaded: Loaded, options: Options, deliveries: int) -> Work:
         """What to do with the rows.
 
         Raises:
             PredictorError: the predictor is not here, or not the one the job began with.
+            NotYet: it could not be loaded just now.
         """
         if isinstance(options, InfoOptions):
             return InfoWork(self._engine, options)
         named = f"predictor {options.predictor}"
         try:
             recipe = await self._engine.recipe(options)
+        except PredictorAway as exc:
+            if deliveries <= MOST_DELIVERIES:  # another consumer, or this one, may have it later
+                raise NotYet(str(exc)) from exc
+            raise PredictorError(named, str(exc)) from exc
         except PredictorError as exc:
             if exc.field != "predictor":
                 raise

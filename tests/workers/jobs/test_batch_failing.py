@@ -21,6 +21,7 @@ from tests.workers.jobs.running import (
     predicted,
     until_over,
 )
+from tests.workers.own_predictors import HERE
 from workers.engine import Engine
 from workers.jobs import keys, runner
 from workers.options import BatchOptions
@@ -66,6 +67,28 @@ async def test_what_cannot_be_predicted_fails_its_job(
             "ok"
         ] == "20"
     assert await queue.results(job) == []
+
+
+async def test_what_cannot_be_loaded_just_now_is_left_to_others(
+    queue: Queue, engine_of: EngineOf, pictures: Pictures, written: Written
+) -> None:
+    """One host that is short of memory does not fail the jobs of all."""
+    job = await queue.added(**entry_of(written(pictures(8)), kind=KIND, predictor="mean"))
+    ill = engine_of(predictors=f"mean={HERE}:Deadly", lease_seconds=0.5)
+    async with ill as engine, consuming(engine):
+        await wait_for(lambda: fed(queue, job, 1))
+        await wait_for(lambda: _given_again(queue))
+    assert (await queue.job(job))["state"] == "running"
+    well = engine_of(predictors=f"mean={HERE}:Mean", lease_seconds=0.5)
+    async with well as engine, consuming(engine):
+        assert (await until_over(queue, job))["ok"] == "8"
+
+
+async def _given_again(queue: Queue) -> bool:
+    """Whether a shard was given out a second time."""
+    return any(
+        int(entry[3]) > 1 for entry in await queue.do("XPENDING", STREAM, keys.GROUP, "-", "+", 9)
+    )
 
 
 @pytest.mark.parametrize(
