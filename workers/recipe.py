@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from imaging.options import DRAFT_SCALE, REDUCING_GAP, Resize
@@ -70,8 +72,17 @@ class Recipe:
                 "jpeg_scale": DRAFT_SCALE,
                 "reducing_gap": REDUCING_GAP,
             },
-            "software": {"pillow": version("pillow"), **dict(self.about.software)},
+            "software": {**_decoders(), **dict(self.about.software)},
         }
+
+
+@cache  # it is read from files
+def _decoders() -> dict[str, str]:
+    """Versions of what decodes."""
+    found = {"pillow": version("pillow")}
+    with suppress(PackageNotFoundError):  # of an extra
+        found["pillow-heif"] = version("pillow-heif")
+    return found
 
 
 async def recipe_for(predictors: Predictors, options: BatchOptions, *, most_bytes: int) -> Recipe:

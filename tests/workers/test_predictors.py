@@ -170,15 +170,19 @@ async def test_what_died_is_tried_again_later(
         assert engine.pool.restarts > deaths
 
 
+def _moved(path: Path, name: str) -> Path:
+    return path.rename(path.with_name(name))
+
+
 async def test_a_folder_that_cannot_be_read(settings_of: SettingsOf, folder: Path) -> None:
     """Takes no model away that was there, and says of others that it does not know."""
     (folder / "colours.onnx").write_bytes(models.colours())
     async with open_engine(settings_of(models_dir=folder)) as engine:
         await engine.recipe(BatchOptions(predictor="colours"))
-        folder.rename(folder.with_name("elsewhere"))
+        away = _moved(folder, "elsewhere")
         await engine.recipe(BatchOptions(predictor="colours"))
         assert await absence(engine, "others") == "the folder of models cannot be read"
-        folder.with_name("elsewhere").rename(folder)
+        _moved(away, folder.name)
         assert (await refusal(engine, predictor="others"))[0] == "predictor"
 
 
