@@ -44,6 +44,7 @@ setup(
         "imaging.header",
         "imaging.predictors",
         "workers",
+        "workers.batches",
         "workers.fetch",
         "workers.jobs",
         "workers.manifest",

@@ -42,11 +42,12 @@ class Cost(NamedTuple):
 async def _census(manifest: Path, connections: int, around: Around) -> int:
     """All rows through the pipeline to their lines; returns how many there were."""
     from workers.engine import open_engine
+    from workers.environment import read_settings
     from workers.manifest.files import FileSource
     from workers.manifest.reading import read_rows
     from workers.options import InfoOptions
     from workers.pipeline import inspect_rows
-    from workers.settings import WorkSettings, read_settings
+    from workers.settings import WorkSettings
 
     settings = read_settings(
         WorkSettings,

@@ -80,8 +80,8 @@ def main() -> int:
     from server.settings import ServerSettings
     from workers import logs
     from workers.descriptors import raise_descriptors
+    from workers.environment import read_settings, show_settings, unknown_names
     from workers.errors import EmbeddedRedisError, RedisMissing, SettingsError
-    from workers.settings import read_settings, show_settings, unknown_names
 
     try:
         settings = read_settings(ServerSettings)

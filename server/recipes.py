@@ -8,8 +8,8 @@ from aiohttp import web
 
 from server import keys
 from server.problems import ShuttingDown
+from workers.batches.recipe import Recipe
 from workers.options import BatchOptions
-from workers.recipe import Recipe
 
 __all__ = ["recipe_of"]
 

@@ -93,16 +93,11 @@ def main() -> int:
 
     from workers import logs
     from workers.descriptors import raise_descriptors
+    from workers.environment import read_settings, show_settings, unknown_names
     from workers.errors import SettingsError
     from workers.jobs import keys
     from workers.jobs.home import running_url
-    from workers.settings import (
-        OF_SERVER,
-        WorkSettings,
-        read_settings,
-        show_settings,
-        unknown_names,
-    )
+    from workers.settings import OF_SERVER, WorkSettings
 
     kinds = [kind.strip() for kind in (arguments.kinds or ",".join(keys.KINDS)).split(",")]
     if unknown := [kind for kind in kinds if kind not in keys.KINDS]:

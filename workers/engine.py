@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from aiohttp.abc import AbstractResolver
 
 from imaging.options import Limits
+from workers.batches.predictors import Predictors
+from workers.batches.recipe import Recipe, recipe_for
 from workers.fetch.download import Downloads
 from workers.fetch.memory import Budget
 from workers.fetch.session import open_session
 from workers.fetch.turns import Turns
 from workers.options import BatchOptions
 from workers.pool.pool import ImagePool, PoolSettings, open_pool
-from workers.predictors import Predictors
-from workers.recipe import Recipe, recipe_for
 from workers.settings import WorkSettings
 
 __all__ = ["Engine", "open_engine"]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any
 
 from imaging.options import Filter, Fit
 from imaging.predictors import about
@@ -48,11 +47,6 @@ class InfoOptions:
         """As the `start` line tells them."""
         return asdict(self)
 
-    @classmethod
-    def read(cls, said: Mapping[str, Any]) -> Self:
-        """The options that `json` told. Raises ValueError, TypeError or KeyError."""
-        return cls(**{**said, "depth": Depth(said["depth"])})
-
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
@@ -73,21 +67,6 @@ class BatchOptions:
     def json(self) -> dict[str, Any]:
         """As the `start` line tells them."""
         return asdict(self)
-
-    @classmethod
-    def read(cls, said: Mapping[str, Any]) -> Self:
-        """The options that `json` told. Raises ValueError, TypeError or KeyError."""
-        size = said["size"]
-        if size is not None:
-            width, height = size
-            size = int(width), int(height)
-        known = {
-            "size": size,
-            "fit": Fit(said["fit"]),
-            "filter": Filter(said["filter"]),
-            "pixels": Pixels(said["pixels"]),
-        }
-        return cls(**{**said, **known})
 
 
 Options = InfoOptions | BatchOptions

@@ -15,16 +15,16 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from imaging.examine import Examined
-from workers.assembly import Assembly, Prepared, cancelled
-from workers.batch_records import BatchRecord
+from workers.batches.assembly import Assembly, Prepared, cancelled
+from workers.batches.predicting import predict_batch
+from workers.batches.recipe import Recipe
+from workers.batches.records import BatchRecord
 from workers.engine import Engine
 from workers.flow import Entry, Flow, shown_url, usual_window
 from workers.manifest.rows import Row
 from workers.options import BatchOptions, InfoOptions
 from workers.outbox import Outbox, Placed
 from workers.pool import entries
-from workers.predicting import predict_batch
-from workers.recipe import Recipe
 from workers.records import Fetch, Record
 
 __all__ = [

@@ -15,8 +15,8 @@ from tests.picture_hosts import PictureHost
 from tests.redis_servers import RedisServer
 from tests.server.recording import Queue
 from tests.server.serving import Served, serving
+from workers.environment import read_settings
 from workers.jobs.connection import connect
-from workers.settings import read_settings
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

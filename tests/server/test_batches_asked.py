@@ -129,14 +129,14 @@ async def test_what_may_be_written_in_several_ways(
 
 
 async def test_a_batch_beyond_the_memory_for_bodies(serve: Serve) -> None:
-    """It would never have room."""
+    """It would leave no room for others."""
     served = await serve(max_inflight_bytes="2MiB", max_image_bytes="1MiB")
 
     async def ask(size: int) -> Any:
         return await served.ask(BATCH, json={"images": ["foo"], "batch_size": 16, "size": size})
 
-    assert len((await ask(208)).batches()) == 1
-    (wrong,) = (await ask(210)).problem(422)["errors"]
+    assert len((await ask(181)).batches()) == 1
+    (wrong,) = (await ask(182)).problem(422)["errors"]
     assert wrong["field"] == "batch_size"
     assert "CENSUS_MAX_INFLIGHT_BYTES" in wrong["detail"]
 

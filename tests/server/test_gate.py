@@ -17,7 +17,7 @@ from server.gate import Gate
 from server.listener import Runner
 from server.settings import ServerSettings
 from tests.server.serving import INFO, TSV, Served, serving
-from workers.settings import read_settings
+from workers.environment import read_settings
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

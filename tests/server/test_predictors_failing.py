@@ -17,7 +17,7 @@ from tests.hostile.cases import HOSTILE, Case
 from tests.picture_hosts import PictureHost
 from tests.server.commanded import CLASSES
 from tests.server.serving import BATCH, Served
-from workers import predictors
+from workers.batches import predictors
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -8,8 +8,9 @@ import pytest
 from pydantic import SecretStr
 
 from server.settings import ServerSettings
+from workers.environment import read_settings, show_settings
 from workers.errors import SettingsError
-from workers.settings import OF_SERVER, WorkSettings, read_settings, show_settings
+from workers.settings import OF_SERVER, WorkSettings
 
 KEY = "correct horse battery staple".replace(" ", "-")
 

@@ -7,15 +7,10 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from workers.environment import read_settings, show_settings, unknown_names
 from workers.errors import SettingsError
 from workers.fetch.guard import parse_network
-from workers.settings import (
-    PREFIX,
-    WorkSettings,
-    read_settings,
-    show_settings,
-    unknown_names,
-)
+from workers.settings import PREFIX, WorkSettings
 
 MiB = 1 << 20
 

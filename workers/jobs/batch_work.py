@@ -6,8 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from imaging.facts import Failure
-from workers.assembly import Prepared, batch_rows, cancelled
-from workers.batch_records import BatchRecord, BatchRow
+from workers.batches.assembly import Prepared, batch_rows, cancelled
+from workers.batches.predicting import predict_batch
+from workers.batches.recipe import Recipe
+from workers.batches.records import BatchRecord, BatchRow
 from workers.engine import Engine
 from workers.jobs.collecting import collect, given
 from workers.jobs.leases import Held
@@ -15,8 +17,6 @@ from workers.jobs.quarantine import Quarantine
 from workers.manifest.rows import Row
 from workers.options import BatchOptions
 from workers.pipeline import predict_batches, prepare_rows
-from workers.predicting import predict_batch
-from workers.recipe import Recipe
 
 __all__ = ["BatchWork"]
 

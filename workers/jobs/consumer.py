@@ -30,6 +30,7 @@ from workers.jobs.janitor import Janitor
 from workers.jobs.leases import Held, Leases
 from workers.jobs.living import say_alive
 from workers.jobs.patience import Patience, RedisAway
+from workers.jobs.recording import Recording
 from workers.jobs.room import Room
 from workers.jobs.runner import QUARANTINE_DELIVERIES, Runner
 from workers.jobs.streams import Streams
@@ -87,7 +88,8 @@ class Consumer:
         self._leases = Leases(self._streams)
         self._room = Room()
         self._alone = Alone()
-        self._runner = Runner(engine, self._streams)
+        recording = Recording(redis, self._patience, self._streams)
+        self._runner = Runner(engine, self._streams, recording)
         self._intake = Intake(settings, redis, self._patience, self._streams, self._room)
         self._stopping = asyncio.Event()
         self._takers = [

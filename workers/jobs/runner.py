@@ -11,19 +11,20 @@ from pydantic import ValidationError
 
 from imaging.facts import ErrorCode, Failure
 from workers.asked import ASKED, wrong_fields
+from workers.batches.recipe import differs
 from workers.engine import Engine
 from workers.errors import PredictorAway, PredictorError, PredictorLost
 from workers.jobs.batch_work import BatchWork
 from workers.jobs.leases import Held
 from workers.jobs.patience import KeyBroken
 from workers.jobs.quarantine import Quarantine
+from workers.jobs.recording import Loaded, Recording
 from workers.jobs.shards import BadShard, NotYet, Place, load_rows, place_of
-from workers.jobs.streams import Entry, Loaded, Streams
+from workers.jobs.streams import Entry, Streams
 from workers.jobs.work import InfoWork, Work
 from workers.manifest.kept import remove_upload
 from workers.manifest.rows import Row
 from workers.options import InfoOptions, Options
-from workers.recipe import differs
 from workers.summary import Answering, Summary
 
 __all__ = ["MOST_DELIVERIES", "QUARANTINE_DELIVERIES", "Runner"]
@@ -40,9 +41,10 @@ MOST_DELIVERIES = 30
 class Runner:
     """Runs shards in this process."""
 
-    def __init__(self, engine: Engine, streams: Streams) -> None:
+    def __init__(self, engine: Engine, streams: Streams, recording: Recording) -> None:
         self._engine = engine
         self._streams = streams
+        self._recording = recording
         self._ttl = int(engine.settings.result_ttl)
 
     async def run(self, held: Held) -> bool:
@@ -66,11 +68,11 @@ class Runner:
 
     async def _run(self, held: Held, place: Place) -> bool:
         stream, entry = held.stream, held.entry
-        loaded = await self._streams.load(*place)
+        loaded = await self._recording.load(*place)
         if loaded.state is not None and loaded.rows is None and place.shard >= loaded.fed:
             raise BadShard(f"the job {place.job} has no shard {place.shard}")
         if loaded.state in (None, "cancelled") or loaded.rows is None:
-            await self._streams.drop(stream, entry.id, *place, self._ttl)
+            await self._recording.drop(stream, entry.id, *place, self._ttl)
             return False
         try:
             rows = load_rows(loaded.rows)
@@ -91,7 +93,7 @@ class Runner:
             reason = f"no consumer could finish it in {others} attempts"
             await self._streams.report_dead(stream, entry, reason)
         elif entry.deliveries >= QUARANTINE_DELIVERIES:
-            quarantine = Quarantine(self._streams.marks(place.job))
+            quarantine = Quarantine(self._recording.marks(place.job))
             records = await work.suspected(held, rows, quarantine)
         else:
             records = await work.records(held, rows)
@@ -99,7 +101,7 @@ class Runner:
         if records or not held.over:
             answer = await self._record(held, place, work, records)
         if answer == "NOINPUT":  # dropped meanwhile, or none of its rows was begun
-            await self._streams.drop(stream, entry.id, *place, self._ttl)
+            await self._recording.drop(stream, entry.id, *place, self._ttl)
         return answer == "OK"
 
     async def _work(self, place: Place, loaded: Loaded, options: Options, deliveries: int) -> Work:
@@ -124,7 +126,7 @@ class Runner:
             raise PredictorError(named, exc.sentence) from exc
         pinned = loaded.provenance
         if pinned is None:
-            pinned = await self._streams.pin(place.job, orjson.dumps(recipe.provenance()))
+            pinned = await self._recording.pin(place.job, orjson.dumps(recipe.provenance()))
         if pinned is not None and (problem := differs(_read(pinned), recipe)):
             raise PredictorError(named, problem)
         return BatchWork(self._engine, options, recipe)
@@ -134,13 +136,15 @@ class Runner:
         reason = f"{why} (on the consumer that took shard {place.shard})"
         extra = {"action": "job_failed", "job": place.job, "reason": reason}
         logger.warning("a job failed", extra=extra)
-        upload = await self._streams.condemn(held.stream, held.entry.id, *place, reason, self._ttl)
+        upload = await self._recording.condemn(
+            held.stream, held.entry.id, *place, reason, self._ttl
+        )
         if upload is not None:
             remove_upload(Path(self._engine.settings.data_root), upload)
 
     async def _hopeless(self, job: str, rows: Sequence[Row], entry: Entry) -> bool:
         """Whether there were more deliveries than the rows found to kill account for."""
-        marks = await self._streams.marks(job).all()
+        marks = await self._recording.marks(job).all()
         return entry.deliveries > MOST_DELIVERIES + sum(marks.get(row.index, 0) for row in rows)
 
     async def _record(
@@ -150,7 +154,7 @@ class Runner:
         for record in records:
             summary.count(record)
         lines = b"".join([record.line() for record in records])
-        return await self._streams.commit(
+        return await self._recording.commit(
             held.stream,
             held.entry.id,
             *place,

@@ -10,6 +10,7 @@ import pytest
 
 from tests.asserts import wait_for
 from tests.imaging.predictors import models
+from tests.workers.batches.own_predictors import HERE
 from tests.workers.jobs.batches import COLOURS, KIND, STREAM, condemned
 from tests.workers.jobs.conftest import EngineOf, Pictures, Written
 from tests.workers.jobs.queues import Queue
@@ -21,7 +22,6 @@ from tests.workers.jobs.running import (
     predicted,
     until_over,
 )
-from tests.workers.own_predictors import HERE
 from workers.engine import Engine
 from workers.jobs import keys, runner
 from workers.options import BatchOptions

@@ -10,14 +10,14 @@ import logging
 from collections.abc import Sequence
 
 from imaging.facts import ErrorCode, Failure
-from workers.assembly import Prepared, batch_rows
-from workers.batch_records import BatchRecord
+from workers.batches.assembly import Prepared, batch_rows
+from workers.batches.recipe import Recipe
+from workers.batches.records import BatchRecord
 from workers.engine import Engine
 from workers.errors import PredictorLost
 from workers.options import Pixels
 from workers.pool import entries
 from workers.pool.supervisor import PoolClosedError
-from workers.recipe import Recipe
 
 __all__ = ["predict_batch"]
 

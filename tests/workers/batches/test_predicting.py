@@ -10,14 +10,14 @@ import orjson
 import pytest
 
 from imaging.facts import ErrorCode, Failure
-from tests.workers.own_predictors import HERE
-from workers import predicting
-from workers.assembly import Prepared
-from workers.batch_records import BatchRecord
+from tests.workers.batches.own_predictors import HERE
+from workers.batches import predicting
+from workers.batches.assembly import Prepared
+from workers.batches.predicting import predict_batch
+from workers.batches.records import BatchRecord
 from workers.engine import Engine, open_engine
 from workers.manifest.rows import Row
 from workers.options import BatchOptions, Pixels
-from workers.predicting import predict_batch
 from workers.settings import WorkSettings
 
 SettingsOf = Callable[..., WorkSettings]

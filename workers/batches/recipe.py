@@ -12,9 +12,9 @@ from typing import Any
 from imaging.options import DRAFT_SCALE, REDUCING_GAP, Resize
 from imaging.predictors.about import About, Spec
 from workers.asked import too_large
+from workers.batches.predictors import Predictors
 from workers.errors import PredictorError
 from workers.options import BatchOptions, Pixels
-from workers.predictors import Predictors
 
 __all__ = ["Recipe", "differs", "recipe_for"]
 

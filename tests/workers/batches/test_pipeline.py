@@ -17,7 +17,7 @@ from imaging.options import Filter, Fit
 from tests.asserts import wait_until
 from tests.picture_hosts import PictureHost
 from tests.workers.fetch.downloading import resolving
-from workers.batch_records import BatchRecord
+from workers.batches.records import BatchRecord
 from workers.engine import Engine, open_engine
 from workers.errors import ManifestError
 from workers.fetch import retries

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-HERE = "tests.workers.own_predictors"
+HERE = "tests.workers.batches.own_predictors"
 
 Pictures = NDArray[np.uint8]
 

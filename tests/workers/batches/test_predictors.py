@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 
 from tests.imaging.predictors import models
-from tests.workers.own_predictors import HERE
-from workers import predictors as module
+from tests.workers.batches.own_predictors import HERE
+from workers.batches import predictors as module
+from workers.batches.predicting import predict_batch
+from workers.batches.recipe import differs
 from workers.engine import Engine, open_engine
 from workers.errors import PredictorAway, PredictorError, PredictorLost
 from workers.options import BatchOptions
-from workers.predicting import predict_batch
-from workers.recipe import differs
 from workers.settings import WorkSettings
 
 SettingsOf = Callable[..., WorkSettings]
@@ -117,7 +117,7 @@ async def test_a_run_keeps_the_model_it_began_with(settings_of: SettingsOf, fold
 
 
 def _rows() -> list[Any]:
-    from workers.assembly import Prepared
+    from workers.batches.assembly import Prepared
     from workers.manifest.rows import Row
 
     red = b"\xff" * 64 * 64 + bytes(2 * 64 * 64)

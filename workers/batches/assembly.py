@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from imaging.facts import ErrorCode, Failure
-from workers.batch_records import BatchRow
+from workers.batches.records import BatchRow
 from workers.fetch.memory import Reservation
 from workers.fetch.targets import without_userinfo
 from workers.manifest.rows import Row
