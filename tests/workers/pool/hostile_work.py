@@ -141,6 +141,17 @@ def meet_holding_the_gil(item: str, folder: str) -> None:
     loop_in_c_with_the_gil()
 
 
+def pages_taken_again(size: int) -> int:
+    """How many pages the system had to give for memory that was freed a moment ago."""
+    first = bytearray(size)
+    del first
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    again = bytearray(size)
+    taken = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+    del again
+    return taken
+
+
 def process_id(_item: object) -> int:
     return os.getpid()
 

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import platform
 import random
 import signal
 import sys
@@ -205,6 +206,14 @@ async def test_child_is_light_limited_and_quiet(pool: ImagePool) -> None:
     assert told["threads"] == ("1", "1", 1)
     assert told["output"] == [os.devnull] * 2
     assert "workers.pool.preload" not in sys.modules, "which would bind the parent to one thread"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="what only glibc can be told")
+async def test_memory_of_a_picture_serves_the_next(pool: ImagePool) -> None:
+    """Buffers of ten megabytes are not handed back to the system and cleared again, each time."""
+    [taken] = await run(pool, hostile_work.pages_taken_again, 10 << 20)
+    assert isinstance(taken, int)
+    assert taken < 100  # of 2,560
 
 
 async def test_killed_child_costs_its_item_nothing(pool: ImagePool, tmp_path: Path) -> None:
