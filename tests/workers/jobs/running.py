@@ -187,16 +187,16 @@ def _read(
         source.close()
 
 
-def counted(streams: Any) -> list[int]:
+def counted(recording: Any) -> list[int]:
     """The shards that this consumer records, from now on."""
-    commit, shards = streams.commit, []
+    commit, shards = recording.commit, []
 
     async def counting(*args: Any, **named: Any) -> str:
         answer: str = await commit(*args, **named)
         shards.append(args[3])
         return answer
 
-    streams.commit = counting
+    recording.commit = counting
     return shards
 
 
@@ -208,6 +208,11 @@ async def recorded(queue: Queue, job: str, shards: int) -> bool:
 async def fed(queue: Queue, job: str, shards: int) -> bool:
     """Whether so many shards of a job were fed."""
     return int((await queue.job(job)).get("fed", 0)) >= shards
+
+
+async def split(queue: Queue, job: str) -> bool:
+    """Whether all of a job was fed, and that is known: nobody needs to split it on."""
+    return "total" in await queue.job(job)
 
 
 def entry_of(filepath: str, **options: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.asserts import wait_for, wait_until
 from tests.workers.jobs.dying import give_up
 from tests.workers.jobs.queues import SHARDS, Queue
-from tests.workers.jobs.running import consuming, entry_of, fed, lines_of, until_over
+from tests.workers.jobs.running import consuming, entry_of, lines_of, split, until_over
 from workers.engine import Engine
 from workers.jobs.alone import Alone
 from workers.jobs.leases import Held
@@ -47,7 +47,7 @@ async def test_of_what_is_claimed_a_suspect_is_taken_and_no_other(
         async with consuming(engine, kinds=()):  # splits, and runs nothing
             await queue.room(20)
             job = await queue.added(**entry_of(written(pictures(10))))
-            await wait_for(lambda: fed(queue, job, 5))
+            await wait_for(lambda: split(queue, job))
         entries = await queue.read(consumer="dead", count=4)
         await give_up(queue)
         await _deliveries(queue, entries[1], QUARANTINE_DELIVERIES - 1)

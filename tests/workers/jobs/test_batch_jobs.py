@@ -132,7 +132,7 @@ async def test_two_consumers_share_a_job(
         consuming(first, intake=False) as one,
         consuming(second, kinds=[KIND]) as two,
     ):
-        counts = [counted(running.consumer._streams) for running in (one, two)]
+        counts = [counted(running.consumer._runner._recording) for running in (one, two)]
         job = await queue.added(**entry_of(name, kind=KIND, batch_size=3))
         told = await until_over(queue, job)
         assert await lines_of(queue, job) == await predicted(first, name, BatchOptions(3))

@@ -50,6 +50,10 @@ async def told_of(queue: Queue, job: str, root: Path) -> JobState:
     return await Ledger(queue.redis, root=root, ttl=TTL).state(job)
 
 
+#: Of what decodes and predicts, as it is installed for tests.
+SOFTWARE = ("onnxruntime", "pillow", "pillow-heif")
+
+
 async def test_what_predicts_is_told_with_every_version_of_it(
     queue: Queue, engine: Engine, pictures: Pictures, written: Written
 ) -> None:
@@ -62,7 +66,7 @@ async def test_what_predicts_is_told_with_every_version_of_it(
     expected = (await engine.recipe(OPTIONS)).provenance()
     assert orjson.loads(told["provenance"]) == expected
     assert len(expected["model_sha256"]) == len(expected["settings_sha256"]) == 64
-    named = {f"software:{name} {version(name)}": "9" for name in ("onnxruntime", "pillow")}
+    named = {f"software:{name} {version(name)}": "9" for name in SOFTWARE}
     assert {field: rows for field, rows in told.items() if "software" in field} == named
     root = Path(engine.settings.data_root)
     assert (await told_of(queue, job, root)).json()["provenance"] == expected
@@ -76,6 +80,7 @@ async def test_what_predicts_is_told_with_every_version_of_it(
             "odd": "",
             "onnxruntime": ", ".join(sorted([long, version("onnxruntime")])),
             "pillow": f"1.2.3, {version('pillow')}",
+            "pillow-heif": version("pillow-heif"),
         }
     }
 

@@ -287,7 +287,7 @@ async def test_two_consumers_share_a_job(
         consuming(first, intake=False) as one,
         consuming(second) as two,
     ):
-        counts = [counted(running.consumer._streams) for running in (one, two)]
+        counts = [counted(running.consumer._runner._recording) for running in (one, two)]
         job = await queue.added(**entry_of(written(urls)))
         told = await until_over(queue, job)
         assert told["rows"] == told["ok"] == "60"
