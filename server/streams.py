@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from server.problems import RequestError, ShuttingDown
-from workers.errors import ManifestError, PredictorLost
+from workers.errors import ManifestError, PredictorAway, PredictorLost
 from workers.flow import Flow
 from workers.summary import Answering
 
@@ -37,7 +37,7 @@ class OpenStream(Generic[R]):
         try:
             async for records in self._flow.batches(idle=idle):
                 yield records
-        except (ManifestError, PredictorLost) as exc:
+        except (ManifestError, PredictorAway, PredictorLost) as exc:
             self.reason = self.reason or f"failed: {exc}"
         except Exception:
             logger.exception("a stream failed", extra={"action": "stream_failed"})

@@ -120,7 +120,10 @@ class Flow(ABC, Generic[R]):
         """A task that fails takes the stream with it: better an end that says so than none."""
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
+            self._halted = True
             self._outbox.fail(error)
+            for other in self._tasks:  # nobody would take what they make
+                other.cancel()
 
     async def batches(self, *, idle: float) -> AsyncIterator[list[R]]:
         """Records, as many at a time as have finished; an empty list each *idle* seconds without.

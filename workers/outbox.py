@@ -48,6 +48,7 @@ class Outbox(Generic[R]):
         self._early: dict[int, R] = {}  # ordered: finished before their turn
         self._next: int | None = None  # ordered: whose turn it is
         self._ended = False
+        self._was_cut = False
         self._error: BaseException | None = None
         self._taker: asyncio.Future[None] | None = None
         self._wanted = 1
@@ -66,12 +67,16 @@ class Outbox(Generic[R]):
 
     def admit(self, index: int) -> None:
         """Count a row in."""
+        if self._was_cut:
+            return
         self._open += 1
         if self._next is None:
             self._next = index
 
     def put(self, record: R) -> None:
-        """Take the record of admitted rows."""
+        """Take the record of admitted rows; none any more once it was cut."""
+        if self._was_cut:
+            return
         if self._ordered:
             self._early[record.index] = record
             while self._next is not None and self._next in self._early:
@@ -102,6 +107,7 @@ class Outbox(Generic[R]):
         """End now: rows without a record will not get one."""
         self._out += [self._early.pop(index) for index in sorted(self._early)]
         self._open = _rows(self._out)
+        self._was_cut = True
         self.end()
 
     async def batches(self, *, idle: float) -> AsyncIterator[list[R]]:

@@ -169,10 +169,12 @@ class Prediction(Flow[BatchRecord]):
 
     async def close(self) -> None:
         """Cancel everything; nothing is recorded any more."""
-        await super().close()
-        for assembly in self._assemblies.values():
-            assembly.room.release()
-        self._assemblies.clear()
+        try:
+            await super().close()
+        finally:
+            for assembly in self._assemblies.values():
+                assembly.room.release()
+            self._assemblies.clear()
 
 
 def _prepare(engine: Engine, recipe: Recipe) -> Entry:

@@ -66,6 +66,8 @@ def parse_class(text: str) -> Spec:
     name, _, where = (part.strip() for part in text.partition("="))
     if not is_name(name) or _CLASS.fullmatch(where) is None:
         raise ValueError(f"{text!r} is not name=module:Class")
+    if name.endswith(".onnx"):
+        raise ValueError(f"{name} looks like the name of a file: give another")
     if name in BUILT_IN:
         raise ValueError(f"{name} is the name of a predictor that is built in")
     return Spec(name, where, Kind.CLASS)

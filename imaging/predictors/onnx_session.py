@@ -24,6 +24,7 @@ __all__ = ["Session"]
 _NO_FOLDER = "/dev/null/none"
 _NO_VERSION = 2**63 - 1  #: what onnxruntime tells of a model that has none
 _FLOATS = ("tensor(float)", "tensor(float16)", "tensor(double)")
+_NO_MEMORY = re.compile(r"bad_alloc|bad allocation|[Ff]ailed to allocate")
 _ERROR = re.compile(r"\[ONNXRuntimeError\] : \d+ : [A-Z_]+ : ")
 _FOLDERS = re.compile(r"(?:[^\s/\"']*/)+(?=[^\s/\"'])")
 
@@ -41,7 +42,7 @@ class Session:
 
     @classmethod
     def load(cls, model: bytes) -> Session:
-        """Load a model. Raises `CannotLoad`."""
+        """Load a model. Raises `CannotLoad`, and MemoryError, which says nothing of the model."""
         runtime = _runtime()
         try:
             handle = runtime.InferenceSession(
@@ -49,7 +50,11 @@ class Session:
             )
             inputs, outputs = handle.get_inputs(), handle.get_outputs()
             version = handle.get_modelmeta().version
+        except MemoryError:
+            raise
         except Exception as error:
+            if _NO_MEMORY.search(str(error)):
+                raise MemoryError(str(error)) from error
             raise CannotLoad(_reason(error)) from error
         if len(inputs) != 1:
             raise CannotLoad(f"it has {len(inputs)} inputs, not one")
@@ -96,6 +101,8 @@ def _options(runtime: ModuleType) -> Any:
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
+    # It would keep the most that a batch ever took, and the process be replaced for having grown.
+    options.enable_cpu_mem_arena = False
     for name, value in (
         ("session.intra_op.allow_spinning", "0"),
         ("session.inter_op.allow_spinning", "0"),

@@ -63,7 +63,7 @@ def load_class(source: str, *, name: str) -> Own:
         )
     except CannotLoad as error:
         raise CannotLoad(one_line(f"{source}: {error}")) from error.__cause__
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, MemoryError):  # the latter says nothing of the class
         raise
     except BaseException as error:  # a module may even exit when it is imported
         raise CannotLoad(one_line(f"{source} raised {reason(error)}")) from error

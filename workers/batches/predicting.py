@@ -14,7 +14,7 @@ from workers.batches.assembly import Prepared, batch_rows
 from workers.batches.recipe import Recipe
 from workers.batches.records import BatchRecord
 from workers.engine import Engine
-from workers.errors import PredictorLost
+from workers.errors import PredictorAway, PredictorLost
 from workers.options import Pixels
 from workers.pool import entries
 from workers.pool.supervisor import PoolClosedError
@@ -23,8 +23,9 @@ __all__ = ["predict_batch"]
 
 logger = logging.getLogger(__name__)
 
-#: A batch may cost so many children; then what is left of it fails as one.
-MOST_DEATHS = 64
+#: A batch may have so many calls that end their process, each of which is tried twice; then what is
+#: left of it fails as one.
+MOST_DEATHS = 32
 #: And so many times the timeout: enough to find one row in the largest batch.
 MOST_TIMEOUTS = 12
 #: A model is dear to load: a child that has it may end a batch that nobody waits for any more.
@@ -38,6 +39,7 @@ async def predict_batch(
 
     Raises:
         PredictorLost: the predictor is not the one any more that *recipe* has.
+        PredictorAway: a process could not load it just now.
     """
     decoded = [one for one in prepared if not isinstance(one.outcome, Failure)]
     pictures = [one.outcome for one in decoded if isinstance(one.outcome, bytes)]
@@ -65,9 +67,12 @@ class _Asking:
         self._ids = ids
         self._pictures = pictures
         self._deaths = self._timeouts = 0
+        self._given_up: Failure | None = None
 
     async def ask(self, first: int, end: int) -> list[bytes | Failure]:
         """The values of some of its rows."""
+        if self._given_up is not None:
+            return [self._given_up] * (end - first)
         found = await self._called(first, end)
         if isinstance(found, entries.Predicted):
             return found.values
@@ -76,9 +81,11 @@ class _Asking:
         timed_out = found.code is ErrorCode.DECODE_TIMEOUT
         self._timeouts += timed_out
         self._deaths += 1
-        spent = self._deaths >= MOST_DEATHS or self._timeouts >= MOST_TIMEOUTS
-        if end - first == 1 or spent or found.code is ErrorCode.INTERNAL:
-            return [self._failure(found, timed_out=timed_out)] * (end - first)
+        failure = self._failure(found, timed_out=timed_out)
+        if self._deaths >= MOST_DEATHS or self._timeouts >= MOST_TIMEOUTS:
+            self._given_up = failure
+        if end - first == 1 or self._given_up or found.code is ErrorCode.INTERNAL:
+            return [failure] * (end - first)
         half = (first + end) // 2
         return [*await self.ask(first, half), *await self.ask(half, end)]
 
@@ -89,14 +96,21 @@ class _Asking:
         args = recipe.spec, recipe.about, recipe.resize.size
         try:
             async with self._engine.pool.slot() as slot:
-                (found,) = await slot.run(
-                    entries.predict_item, [item], *args, item_timeout=timeout, leave=LEAVE_SECONDS
+                loaded, found = await slot.run(
+                    entries.predict_item,
+                    [None, item],
+                    *args,
+                    item_timeout=timeout,
+                    leave=LEAVE_SECONDS,
                 )
         except PoolClosedError:
             raise
         except Exception:  # a bug: its rows have an answer all the same
             logger.exception("a batch was not predicted", extra={"action": "predict_failed"})
             return Failure(ErrorCode.INTERNAL, "no process to predict it")
+        if isinstance(loaded, Failure):
+            told = loaded.message or loaded.code.sentence
+            raise PredictorAway(f"the predictor {recipe.spec.name} could not be loaded: {told}")
         answer: entries.Predicted | entries.Lost | Failure = found
         return answer
 

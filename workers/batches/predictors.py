@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from contextlib import nullcontext
 from contextvars import Context
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ class Known:
     about: About | None
     problem: str | None = None  #: why it cannot be used
     passing: bool = False  #: the problem may be over the next time
+    at: float = field(default_factory=time.monotonic)  #: when that was found
 
     def json(self) -> dict[str, Any]:
         """As clients are told."""
@@ -59,7 +61,6 @@ class _Asked:
     spec: Spec
     stamp: Stamp
     task: asyncio.Task[Known]
-    at: float = field(default_factory=time.monotonic)
 
     @property
     def broke(self) -> bool:
@@ -69,8 +70,10 @@ class _Asked:
     @property
     def stale(self) -> bool:
         """Whether a process that ended over it is long ago: the machine may have been at fault."""
-        over = self.task.done() and not self.broke and self.task.result().passing
-        return over and time.monotonic() - self.at > AGAIN_SECONDS
+        if not self.task.done() or self.broke:
+            return False
+        known = self.task.result()
+        return known.passing and time.monotonic() - known.at > AGAIN_SECONDS
 
 
 class Predictors:
@@ -84,9 +87,14 @@ class Predictors:
         self._fixed += settings.predictors
         self._asked: dict[str, _Asked] = {}
         self._readable = True  #: the folder, when it was looked at last
+        self._tasks: set[asyncio.Task[Known]] = set()
+        self._turn = asyncio.Semaphore(1)  # one that hangs holds one process, not all of them
 
     async def look(self, *names: str) -> None:
-        """Begin to load what is new; forget what is gone. Of those built in, what *names* tell."""
+        """Begin to load what is new; forget what is gone.
+
+        Of those built in, and of those whose loading failed a while ago, what *names* tell.
+        """
         found: dict[str, tuple[Spec, Stamp]] = {spec.name: (spec, ()) for spec in self._fixed}
         if self._folder is not None:
             try:
@@ -103,14 +111,19 @@ class Predictors:
             before = self._asked.get(name)
             if spec.kind is Kind.BUILT_IN and name not in names:
                 continue
-            if before is None or before.stamp != stamp or before.broke or before.stale:
+            if before is not None and not before.task.done():
+                continue  # also where its file changed: `find` looks again when it is over
+            stale = before is not None and before.stale and name in names
+            if before is None or before.stamp != stamp or before.broke or stale:
                 # Of no request: whose name is on it would stand in the log of a model.
                 task = asyncio.create_task(self._load(spec), context=Context())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
                 self._asked[name] = _Asked(spec, stamp, task)
 
     async def all(self) -> list[Known]:
         """Every predictor; one that takes long to load is told as such."""
-        await self.look(*BUILT_IN)
+        await self.look(*BUILT_IN, *self._asked)
         names = [spec.name for spec in self._fixed]
         names += sorted(self._asked.keys() - set(names))
         asked = [self._asked[name] for name in names]
@@ -130,12 +143,19 @@ class Predictors:
             PredictorAway: that is not known, or may be otherwise soon.
         """
         await self.look(name)
-        asked = self._asked.get(name)
-        if asked is None and not self._readable:
-            raise PredictorAway("the folder of models cannot be read")
-        if asked is None:
-            raise PredictorError("predictor", f"there is none of that name; known: {self._names()}")
-        await asyncio.wait({asked.task})
+        while True:
+            asked = self._asked.get(name)
+            if asked is None and not self._readable:
+                raise PredictorAway("the folder of models cannot be read")
+            if asked is None:
+                told = f"there is none of that name; known: {self._names()}"
+                raise PredictorError("predictor", told)
+            if asked.task.done():
+                break
+            await asyncio.wait({asked.task})
+            if asked.broke:
+                break
+            await self.look()  # its file may have changed meanwhile
         if asked.broke:
             if not asked.task.cancelled() and isinstance(
                 error := asked.task.exception(), PoolClosedError
@@ -151,7 +171,7 @@ class Predictors:
 
     async def close(self) -> None:
         """Stop loading."""
-        tasks = [one.task for one in self._asked.values()]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -164,7 +184,8 @@ class Predictors:
         """What a child says of it, or how it ended over it."""
         if (problem := _misnamed(spec)) is not None:
             return _unusable(spec, problem)
-        async with self._pool.slot() as slot:
+        turn = nullcontext() if spec.kind is Kind.BUILT_IN else self._turn
+        async with turn, self._pool.slot() as slot:
             (found,) = await slot.run(
                 entries.load_item, [spec], item_timeout=self._timeout, leave=self._timeout
             )
@@ -187,7 +208,7 @@ def _unusable(spec: Spec, problem: str, *, passing: bool = False) -> Known:
 
 def _misnamed(spec: Spec) -> str | None:
     """Why a file cannot be called by its name."""
-    if is_name(spec.name) and not spec.name.endswith(".onnx"):
+    if spec.kind is not Kind.ONNX or (is_name(spec.name) and not spec.name.endswith(".onnx")):
         return None
     stem = spec.name.removesuffix(".onnx")
     if is_name(stem):

@@ -125,9 +125,12 @@ class Consumer:
         return min(MOST_SPLIT - self._intake.splitting, MOST_HELD - self._leases.count(stream))
 
     async def _shard(self, held: Held) -> None:
+        ready = await self._runner.prepare(held)
+        if ready is None:
+            return
         suspect = held.entry.deliveries >= QUARANTINE_DELIVERIES
         async with self._alone.alone() if suspect else self._alone.together():
-            if await self._runner.run(held):
+            if await self._runner.run(held, ready):
                 self._room.made()
 
     def stop(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from pydantic import ValidationError
@@ -27,15 +28,25 @@ from workers.manifest.rows import Row
 from workers.options import InfoOptions, Options
 from workers.summary import Answering, Summary
 
-__all__ = ["MOST_DELIVERIES", "QUARANTINE_DELIVERIES", "Runner"]
+__all__ = ["MOST_DELIVERIES", "QUARANTINE_DELIVERIES", "Ready", "Runner"]
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 #: A shard given to so many consumers is looked at row by row: one of them may have killed them.
 QUARANTINE_DELIVERIES = 3
 #: Nobody could finish it: each of its rows is told as such. Deaths that are put down to rows do not
 #: count, outages of Redis that are longer than a lease do.
 MOST_DELIVERIES = 30
+
+
+class Ready(NamedTuple):
+    """A shard that can be run."""
+
+    place: Place
+    rows: Sequence[Row]
+    work: Work
 
 
 class Runner:
@@ -47,33 +58,52 @@ class Runner:
         self._recording = recording
         self._ttl = int(engine.settings.result_ttl)
 
-    async def run(self, held: Held) -> bool:
-        """Work on an entry until it needs nothing more. Returns whether it was recorded.
+    async def prepare(self, held: Held) -> Ready | None:
+        """See what an entry is and what it takes; None where it needs nothing more.
+
+        This may wait for a predictor to be loaded, and blames nothing on the rows.
 
         Raises:
             RedisAway: the time for it was over.
             BadShard: it is no shard, or of no job: for the dead letters.
-            NotYet: a consumer of another version may know what to do with it.
+            NotYet: another consumer, or this one later, may know what to do with it.
         """
         place = place_of(held.entry.fields)
         held.job = place.job
+        return await self._told(held, place, self._prepare(held, place))
+
+    async def run(self, held: Held, ready: Ready) -> bool:
+        """Work on its rows until it needs nothing more. Returns whether it was recorded.
+
+        Raises:
+            RedisAway: the time for it was over.
+            NotYet: as `prepare`.
+        """
+        return await self._told(held, ready.place, self._run(held, ready)) or False
+
+    async def _told(self, held: Held, place: Place, doing: Coroutine[Any, Any, T]) -> T | None:
+        """What *doing* comes to; None where the job fails over it, and says so."""
         try:
             try:
-                return await self._run(held, place)
+                return await doing
+            except PredictorAway as exc:  # another consumer may have it, or this one later
+                if held.entry.deliveries <= MOST_DELIVERIES:
+                    raise NotYet(str(exc)) from exc
+                await self._condemn(held, place, str(exc))
             except (PredictorError, PredictorLost) as exc:
                 await self._condemn(held, place, str(exc))
         except KeyBroken as exc:
             await self._streams.spoil(held.stream, held.entry, place.job, str(exc), self._ttl)
-        return False
+        return None
 
-    async def _run(self, held: Held, place: Place) -> bool:
+    async def _prepare(self, held: Held, place: Place) -> Ready | None:
         stream, entry = held.stream, held.entry
         loaded = await self._recording.load(*place)
         if loaded.state is not None and loaded.rows is None and place.shard >= loaded.fed:
             raise BadShard(f"the job {place.job} has no shard {place.shard}")
         if loaded.state in (None, "cancelled") or loaded.rows is None:
             await self._recording.drop(stream, entry.id, *place, self._ttl)
-            return False
+            return None
         try:
             rows = load_rows(loaded.rows)
         except BadShard as exc:
@@ -84,7 +114,10 @@ class Runner:
             if entry.deliveries <= MOST_DELIVERIES:
                 raise NotYet(str(exc)) from exc
             raise KeyBroken(str(exc)) from exc
-        work = await self._work(place, loaded, options, entry.deliveries)
+        return Ready(place, rows, await self._work(place, loaded, options))
+
+    async def _run(self, held: Held, ready: Ready) -> bool:
+        stream, entry, (place, rows, work) = held.stream, held.entry, ready
         records: Sequence[Answering]
         if entry.deliveries > MOST_DELIVERIES and await self._hopeless(place.job, rows, entry):
             others = entry.deliveries - 1
@@ -104,22 +137,18 @@ class Runner:
             await self._recording.drop(stream, entry.id, *place, self._ttl)
         return answer == "OK"
 
-    async def _work(self, place: Place, loaded: Loaded, options: Options, deliveries: int) -> Work:
+    async def _work(self, place: Place, loaded: Loaded, options: Options) -> Work:
         """What to do with the rows.
 
         Raises:
             PredictorError: the predictor is not here, or not the one the job began with.
-            NotYet: it could not be loaded just now.
+            PredictorAway: it could not be loaded just now.
         """
         if isinstance(options, InfoOptions):
             return InfoWork(self._engine, options)
         named = f"predictor {options.predictor}"
         try:
             recipe = await self._engine.recipe(options)
-        except PredictorAway as exc:
-            if deliveries <= MOST_DELIVERIES:  # another consumer, or this one, may have it later
-                raise NotYet(str(exc)) from exc
-            raise PredictorError(named, str(exc)) from exc
         except PredictorError as exc:
             if exc.field != "predictor":
                 raise

@@ -24,7 +24,7 @@ from typing import Any
 
 from imaging.facts import ErrorCode, Failure
 
-__all__ = ["Answer", "echo", "hello", "initialize", "loading", "run_chunk"]
+__all__ = ["Answer", "echo", "forget_growth", "hello", "initialize", "loading", "run_chunk"]
 
 #: An error's text may be anything, also a gigabyte.
 MESSAGE_CHARACTERS = 500
@@ -47,6 +47,7 @@ class _Self:
     tracebacks: Connection  #: a pipe: limits forbid files, and fd 2 belongs to C libraries
     memory_bytes: int
     born_with: int = 0  #: resident bytes at start
+    item_timeout: float = 0.0  #: of the chunk under way
 
 
 _self: _Self | None = None
@@ -84,12 +85,13 @@ def run_chunk(
     ends the process from a thread in C, which needs no GIL: nothing in here could.
     """
     me = _me()
+    me.item_timeout = item_timeout
     values: list[bytes | Failure] = []
     tracebacks: dict[int, str] = {}
     for index, item in enumerate(items):
         me.position.value = index
         try:
-            faulthandler.dump_traceback_later(item_timeout, exit=True, file=me.tracebacks.fileno())
+            _watch(me)
             # Pickled one by one, here: a value that cannot be pickled costs only itself.
             values.append(pickle.dumps(entry(item, *args), protocol=pickle.HIGHEST_PROTOCOL))
         except MemoryError:
@@ -110,14 +112,29 @@ def echo(item: bool) -> bool:
 
 @contextlib.contextmanager
 def loading() -> Iterator[None]:
-    """Lift the memory limit while a model loads; the budget then counts from the new size."""
+    """Lift the memory limit while a model loads; the budget then counts from the new size.
+
+    It has the time of an item to itself: what comes behind it in the same item has as much again.
+    """
     me = _me()
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    _watch(me)
     try:
         yield
     finally:
         _limit_memory(me)
+        _watch(me)
+
+
+def _watch(me: _Self) -> None:
+    """End the process, from a thread in C, once the time of an item is over from now."""
+    faulthandler.dump_traceback_later(me.item_timeout, exit=True, file=me.tracebacks.fileno())
+
+
+def forget_growth() -> None:
+    """Count what this process grows by from now on: what it has, it needs."""
+    _me().born_with = _resident()
 
 
 def _me() -> _Self:

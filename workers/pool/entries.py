@@ -81,9 +81,12 @@ def load_item(spec: Spec) -> About | Lost:
 
 
 def predict_item(
-    batch: Batch, spec: Spec, wanted: About, size: tuple[int, int]
-) -> Predicted | Lost:
-    """Ask a predictor, which must be the very one that is *wanted*."""
+    batch: Batch | None, spec: Spec, wanted: About, size: tuple[int, int]
+) -> Predicted | Lost | None:
+    """Ask a predictor, which must be the very one that is *wanted*.
+
+    Without a batch it is only loaded, where it is not held: that has a time of its own then.
+    """
     from imaging.pixels import as_batch
     from imaging.predictors.careful import predict
     from workers.pool import held
@@ -92,7 +95,10 @@ def predict_item(
         predictor = held.find(spec, wanted).predictor
     except CannotLoad as exc:
         return Lost(str(exc))
+    if batch is None:
+        return None
     values = predict(predictor, as_batch(batch.pixels, size), batch.ids)
+    held.used(spec)
     return Predicted([_written(value) for value in values])
 
 
@@ -110,12 +116,20 @@ def write_item(pixels: bytes, size: tuple[int, int], form: Pixels) -> bytes:
     return b'"' + b64encode(file.getbuffer()) + b'"'
 
 
+def _plain(value: Any) -> Any:
+    """What numpy has and orjson does not write: arrays that are not contiguous, or of text."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
 def _written(value: Any) -> bytes | Failure:
     """A prediction as JSON. NaN and infinities have no place there, and become null."""
     if isinstance(value, Failure):
         return value
     try:
-        text = orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS)
+        known = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+        text = orjson.dumps(value, default=_plain, option=known)
     except Exception as error:  # of its own classes, too
         told = " ".join(f"{type(value).__name__} cannot be written as JSON: {error}".split())[:300]
         return Failure(ErrorCode.PREDICTOR_FAILED, told.encode("utf-8", "replace").decode())

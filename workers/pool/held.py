@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from imaging.predictors.about import About, CannotLoad, Kind, Spec
 from imaging.predictors.loading import Loaded, load
-from workers.pool.child import loading
+from workers.pool.child import forget_growth, loading
 
-__all__ = ["find", "load_anew"]
+__all__ = ["find", "load_anew", "used"]
 
 #: So many models are held; of more, the one that was not used for longest is dropped.
 MOST = 4
 
 _held: dict[Spec, Loaded] = {}
+_used: set[Spec] = set()
 
 
 def find(spec: Spec, wanted: About) -> Loaded:
@@ -31,11 +32,19 @@ def find(spec: Spec, wanted: About) -> Loaded:
 
 
 def load_anew(spec: Spec) -> Loaded:
-    """Load a predictor, whatever is held. Raises CannotLoad."""
+    """Load a predictor, whatever is held. Raises CannotLoad, and MemoryError."""
     _held.pop(spec, None)
+    _used.discard(spec)
     while len(_held) >= MOST:
         del _held[next(iter(_held))]
     with loading():  # the memory of a child counts from here
         loaded = load(spec)
     _held[spec] = loaded
     return loaded
+
+
+def used(spec: Spec) -> None:
+    """It predicted: what it made room for the first time belongs to it, and is no growth."""
+    if spec not in _used:
+        _used.add(spec)
+        forget_growth()

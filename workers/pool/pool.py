@@ -86,7 +86,7 @@ class ImagePool:
 
     async def probe(self, timeout: float) -> bool:
         """Whether the pool works: a real round trip when a slot is free, else its health."""
-        if not self.healthy or not self._free:
+        if not self.healthy or all(slot.leaving is not None for slot, _ in self._free):
             return self.healthy
         try:
             async with asyncio.timeout(timeout), self.slot() as slot:

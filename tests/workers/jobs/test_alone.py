@@ -12,7 +12,7 @@ from tests.workers.jobs.running import consuming, entry_of, lines_of, split, unt
 from workers.engine import Engine
 from workers.jobs.alone import Alone
 from workers.jobs.leases import Held
-from workers.jobs.runner import QUARANTINE_DELIVERIES
+from workers.jobs.runner import QUARANTINE_DELIVERIES, Ready
 
 
 async def test_alone_waits_and_is_waited_for() -> None:
@@ -55,8 +55,8 @@ async def test_of_what_is_claimed_a_suspect_is_taken_and_no_other(
             consumer = running.consumer
             run = consumer._runner.run
 
-            async def noted(held: Held) -> bool:
-                done = await run(held)
+            async def noted(held: Held, ready: Ready) -> bool:
+                done = await run(held, ready)
                 together.append((held.entry.deliveries, consumer._leases.count(SHARDS)))
                 return done
 
