@@ -2,7 +2,8 @@
 
 A batch is predicted in one call. Where that call raises, or does not answer with one value per
 row, the batch is halved until the rows stand alone that it happens with: about 2·log₂ N further
-calls for each of them.
+calls for each of them. Where it happens with none of them alone, an answer of so many values is
+nobody's, as of a predictor that says one thing of each call: then all of its rows fail.
 """
 
 from __future__ import annotations
@@ -36,17 +37,23 @@ def predict(predictor: Predictor, batch: Pictures, ids: Sequence[str]) -> list[A
     answer = _ask(predictor, batch, ids)
     if isinstance(answer, list):
         return answer
+    failure = Failure(ErrorCode.PREDICTOR_FAILED, str(answer))
     if len(batch) == 1:
-        return [Failure(ErrorCode.PREDICTOR_FAILED, answer)]
+        return [failure]
     half = len(batch) // 2
-    return [
+    found = [
         *predict(predictor, batch[:half], ids[:half]),
         *predict(predictor, batch[half:], ids[half:]),
     ]
+    if isinstance(answer, _WrongAnswer) and not any(isinstance(one, Failure) for one in found):
+        return [failure] * len(batch)
+    return found
 
 
-def _ask(predictor: Predictor, batch: Pictures, ids: Sequence[str]) -> list[Any] | str:
-    """Make one call. Returns the values, or what is wrong in words.
+def _ask(
+    predictor: Predictor, batch: Pictures, ids: Sequence[str]
+) -> list[Any] | _WrongAnswer | str:
+    """Make one call. Returns the values, or what is wrong with them, or what was raised, in words.
 
     Words, not the error: its traceback would keep the call's arrays alive while the halves run.
     """
@@ -55,7 +62,7 @@ def _ask(predictor: Predictor, batch: Pictures, ids: Sequence[str]) -> list[Any]
     except KeyboardInterrupt:
         raise
     except _WrongAnswer as error:
-        return str(error)
+        return _WrongAnswer(str(error))
     except BaseException as error:  # SystemExit too: code for one script may be run on any row
         return reason(error)
 

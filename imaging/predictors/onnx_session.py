@@ -87,7 +87,8 @@ def _runtime() -> ModuleType:
     try:
         import onnxruntime
     except ModuleNotFoundError as error:
-        raise CannotLoad('onnxruntime is not installed: it comes with the extra "onnx"') from error
+        told = 'onnxruntime is not installed: install the extra "onnx" and start again'
+        raise CannotLoad(told) from error
     except Exception as error:
         raise CannotLoad(f"onnxruntime cannot be imported: {reason(error)}") from error
     onnxruntime.disable_telemetry_events()

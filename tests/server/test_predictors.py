@@ -16,6 +16,7 @@ from tests.imaging.predictors import models
 from tests.picture_hosts import PictureHost
 from tests.server.commanded import CLASSES
 from tests.server.serving import BATCH, TSV, Served, arrays
+from tests.workers.pool import hostile_work
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -171,13 +172,14 @@ async def test_a_model_that_is_dropped_into_the_folder(
     assert "there is none of that name" in gone.problem(422)["detail"]
 
 
+@pytest.mark.parametrize("lost", [False, True])
 @pytest.mark.parametrize("change", ["model", "settings", "gone"])
 async def test_a_model_that_is_replaced_while_a_stream_runs(
-    serve: Serve, folder: Path, host: PictureHost, change: str
+    serve: Serve, folder: Path, host: PictureHost, change: str, lost: bool
 ) -> None:
-    """Predictions of two models are never mixed: the stream ends, the next has the new one.
+    """Predictions of two models are never mixed: the next stream has the new one, the old goes on.
 
-    One that is only removed is not missed by those who have it.
+    Where a process would have to load the old one, its stream ends.
     """
     put(folder / "colours.onnx", EIGHT)
     served = await serve(models_dir=folder)
@@ -195,20 +197,25 @@ async def test_a_model_that_is_replaced_while_a_stream_runs(
         else:
             (folder / "colours.onnx").unlink()
         other = await served.ask(BATCH, json={"images": [f"{host}/a"], "predictor": "colours"})
+        if lost:
+            async with served.app[keys.ENGINE].pool.slot() as slot:
+                await slot.run(hostile_work.act, ["leave"])
         await talk.chunk(f"{host}/b\n".encode())
         second = await talk.line()
         await talk.chunk(b"")
         summary = await talk.line() if second["type"] == "batch" else second
 
     assert summary["type"] == "summary"
-    if change == "gone":
+    if lost:
+        assert summary["reason"].startswith("failed: ")
+        assert "colours" in summary["reason"]
+        assert str(folder) not in summary["reason"]
+        assert (summary["rows"], summary["complete"]) == (1, False)
+    else:
         assert (summary["ok"], summary["complete"]) == (2, True)
+    if change == "gone":
         assert "there is none of that name" in other.problem(422)["detail"]
         return
-    assert summary["reason"].startswith("failed: ")
-    assert "colours" in summary["reason"]
-    assert str(folder) not in summary["reason"]
-    assert (summary["rows"], summary["complete"]) == (1, False)
     assert other.summary()["complete"] is True
     made = other.summary()["provenance"]
     assert made["model_sha256"] == sha256(folder / "colours.onnx")

@@ -80,6 +80,22 @@ async def test_records_of_several_rows_count_as_many() -> None:
     assert [each.index async for some in batches for each in some] == [6]
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_records_that_come_behind_the_end_change_nothing(ordered: bool) -> None:
+    """Of work that could not be stopped at once: the reader has its error all the same."""
+    outbox: Outbox[Wide] = Outbox(100, ordered=ordered)
+    for index in range(12):
+        outbox.admit(index)
+    outbox.put(Wide(0, 4))
+    outbox.fail(ManifestError("lost"))
+    batches = outbox.batches(idle=0.01)
+    assert [each.index for each in await anext(batches)] == [0]
+    outbox.put(Wide(4, 4))
+    outbox.admit(12)
+    with pytest.raises(ManifestError, match="lost"):
+        await anext(batches)
+
+
 async def test_ordered_records_behind_a_missing_one_stay() -> None:
     """They come with it, not before."""
     outbox = Outbox(100, ordered=True)

@@ -98,7 +98,7 @@ def predict_item(
     if batch is None:
         return None
     values = predict(predictor, as_batch(batch.pixels, size), batch.ids)
-    held.used(spec)
+    held.used(spec, wanted)
     return Predicted([_written(value) for value in values])
 
 

@@ -431,7 +431,7 @@ def test_without_onnxruntime(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> N
     """The extra that is missing is named."""
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert shelf.refused(models.colours()) == (
-        'onnxruntime is not installed: it comes with the extra "onnx"'
+        'onnxruntime is not installed: install the extra "onnx" and start again'
     )
 
 

@@ -72,6 +72,25 @@ class Short(Mean):
         return super().__call__(batch, ids)[: max(1, len(ids) - 1)]
 
 
+class Slices:
+    """Answers with what numpy users have in hand."""
+
+    def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:
+        numbers = {"number": np.array(3.5), "texts": np.array(["a", "b"])}
+        return [{"slice": batch[row, :, 0, 0], **numbers} for row in range(len(ids))]
+
+
+class Slow:
+    """Takes a good part of a second to be made, and for a call."""
+
+    def __init__(self) -> None:
+        time.sleep(0.7)
+
+    def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:  # noqa: ARG002
+        time.sleep(0.7)
+        return [1] * len(ids)
+
+
 class Wide(Mean):
     """Wants its pictures last channel, and 32 × 16."""
 

@@ -21,7 +21,7 @@ from workers.options import BatchOptions, Pixels
 from workers.settings import WorkSettings
 
 SettingsOf = Callable[..., WorkSettings]
-NAMES = ("Mean", "Obedient", "Short", "Wide")
+NAMES = ("Mean", "Obedient", "Short", "Slices", "Slow", "Wide")
 
 
 @pytest.fixture
@@ -105,10 +105,24 @@ async def test_rows_that_fail_stay_in_the_array(engine: Engine) -> None:
 
 
 async def test_wrong_number_of_values(engine: Engine) -> None:
-    """Is no answer for anybody; alone, each row has its one value."""
+    """Is no answer for anybody, though each row has its one value where it stands alone."""
     good, bad = split(await run(engine, "short", ["a", "b", "c", "d"]))
-    assert bad == {}
-    assert [good[index]["rows"] for index in range(4)] == [1] * 4
+    assert good == {}
+    told = {failure.message for failure in bad.values()}
+    assert told == {"the predictor returned 1 values, not 2"}
+
+
+async def test_values_as_numpy_has_them(engine: Engine) -> None:
+    """Slices, numbers and texts are written as lists and such."""
+    good, _ = split(await run(engine, "slices", ["a", "b"]))
+    assert good[1] == {"slice": [1, 1, 1], "number": 3.5, "texts": ["a", "b"]}
+
+
+async def test_loading_has_a_time_of_its_own(engine: Engine) -> None:
+    """Together with a first call it may take longer than either may."""
+    good, bad = split(await run(engine, "slow", ["a"]))
+    assert (good, bad) == ({0: 1}, {})
+    assert engine.pool.restarts == 0
 
 
 async def test_tries_have_an_end(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.imaging.predictors import models
 from tests.workers.batches.own_predictors import HERE
+from tests.workers.pool import hostile_work
 from workers.batches import predictors as module
 from workers.batches.predicting import predict_batch
 from workers.batches.recipe import differs
@@ -106,6 +107,8 @@ async def test_a_run_keeps_the_model_it_began_with(settings_of: SettingsOf, fold
         assert (await predict_batch(engine, recipe, 0, rows)).line() == before
         newer = await engine.recipe(BatchOptions(predictor="colours"))
         await predict_batch(engine, newer, 0, rows)
+        assert (await predict_batch(engine, recipe, 0, rows)).line() == before
+        await _replaced_process(engine)
         with pytest.raises(PredictorLost, match="another than the one it began with"):
             await predict_batch(engine, recipe, 0, rows)
         assert differs(recipe.provenance(), newer) == (
@@ -113,7 +116,12 @@ async def test_a_run_keeps_the_model_it_began_with(settings_of: SettingsOf, fold
         )
         assert differs(newer.provenance(), newer) is None
         path.unlink()
-        assert engine.pool.restarts == 0
+
+
+async def _replaced_process(engine: Engine) -> None:
+    """Have another process in the place of the one there is."""
+    async with engine.pool.slot() as slot:
+        await slot.run(hostile_work.act, ["leave"])
 
 
 def _rows() -> list[Any]:

@@ -27,6 +27,7 @@ from tests.workers.jobs.running import (
     recorded,
     until_over,
 )
+from tests.workers.pool import hostile_work
 from workers.engine import Engine
 from workers.jobs import batch_work, keys, runner
 from workers.jobs.ledger import Ledger
@@ -184,7 +185,9 @@ async def test_a_file_that_is_replaced_while_a_batch_is_under_way(
         @asynccontextmanager
         async def after(engine: Engine, rows: AsyncIterator[Row], *rest: Any) -> AsyncIterator[Any]:
             (models_folder / "colours.onnx").write_bytes(models.colours(version=2))
-            await engine.predictors.find("colours")  # in the same process of the pool
+            await engine.predictors.find("colours")
+            async with engine.pool.slot() as slot:  # whose process has the old one
+                await slot.run(hostile_work.act, ["leave"])
             async with opening(engine, rows, *rest) as flow:
                 yield flow
 

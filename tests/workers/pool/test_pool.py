@@ -287,6 +287,21 @@ async def test_cancelled_caller_of_a_chunk_that_ends_soon_costs_nothing(
     assert pool.restarts == 0
 
 
+async def test_probe_does_not_wait_for_what_nobody_wants(tmp_path: Path) -> None:
+    """A child that comes to the end of what a client left is no illness."""
+    async with open_pool(replace(SETTINGS, slots=1)) as pool:
+        async with pool.slot() as slot:
+            work = asyncio.create_task(
+                slot.run(hostile_work.meet_and_wait, ["a"], str(tmp_path), leave=60)
+            )
+            await met(tmp_path, "a")
+            work.cancel()
+            await asyncio.wait({work})
+        assert pool.free == 1
+        assert await pool.probe(0.1)
+        assert pool.restarts == 0
+
+
 async def test_closing_does_not_wait_for_what_nobody_wants(tmp_path: Path) -> None:
     """Neither for its end nor for its time."""
     async with open_pool(replace(SETTINGS, slots=1)) as pool:
