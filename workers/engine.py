@@ -6,6 +6,8 @@ both doors.
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -37,6 +39,9 @@ class Engine:
     limits: Limits
     predictors: Predictors
     arrays: Budget  #: of batches that are put together
+    #: For each predictor, how many of its calls may wait for the pool or have it: as many as keep
+    #: it busy. What else has work for the pool comes behind these, not behind all there will be.
+    calls: defaultdict[str, asyncio.Semaphore]
 
     async def recipe(self, options: BatchOptions) -> Recipe:
         """What batches are made with that are asked for so. Raises PredictorError."""
@@ -69,7 +74,14 @@ async def open_engine(
         arrays = Budget(int(settings.max_inflight_bytes), largest=settings.largest_array)
         try:
             yield Engine(
-                settings, Downloads(session, settings), turns, pool, limits, predictors, arrays
+                settings,
+                Downloads(session, settings),
+                turns,
+                pool,
+                limits,
+                predictors,
+                arrays,
+                defaultdict(lambda: asyncio.Semaphore(pool.size)),
             )
         finally:
             await predictors.close()

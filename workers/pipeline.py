@@ -10,6 +10,7 @@ same manifest makes the same batches whatever comes first; each is predicted as 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
@@ -123,6 +124,8 @@ class Prediction(Flow[BatchRecord]):
         )
         self._recipe = recipe
         self._assemblies: dict[int, Assembly] = {}  # until they have their record
+        # Batches of others come in between, those of a slow predictor in a small request too.
+        self._turns = asyncio.Semaphore(engine.pool.size)
 
     async def _together(self) -> AsyncGenerator[Sequence[Row], None]:
         """Batches. One is begun when all its rows are there: what it holds until it is predicted
@@ -156,7 +159,8 @@ class Prediction(Flow[BatchRecord]):
 
     async def _predict(self, assembly: Assembly) -> None:
         rows = assembly.in_order()
-        record = await predict_batch(self._engine, self._recipe, assembly.batch, rows)
+        async with self._turns:
+            record = await predict_batch(self._engine, self._recipe, assembly.batch, rows)
         del self._assemblies[assembly.batch]
         assembly.room.release()
         self._outbox.put(record)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 from imaging.facts import ErrorCode, Failure
 from workers.batches.assembly import Prepared, batch_rows
@@ -91,18 +92,11 @@ class _Asking:
 
     async def _called(self, first: int, end: int) -> entries.Predicted | entries.Lost | Failure:
         """One call of the pool. A death tries a second time by itself: it may be another's."""
-        recipe, timeout = self._recipe, self._engine.settings.predict_timeout
         item = entries.Batch(list(self._ids[first:end]), b"".join(self._pictures[first:end]))
-        args = recipe.spec, recipe.about, recipe.resize.size
         try:
-            async with self._engine.pool.slot() as slot:
-                loaded, found = await slot.run(
-                    entries.predict_item,
-                    [None, item],
-                    *args,
-                    item_timeout=timeout,
-                    leave=LEAVE_SECONDS,
-                )
+            loaded, found = await self._run(item)
+            if isinstance(loaded, Failure):  # its process may be spoiled: the next one is another
+                loaded, found = await self._run(item)
         except PoolClosedError:
             raise
         except Exception:  # a bug: its rows have an answer all the same
@@ -110,9 +104,24 @@ class _Asking:
             return Failure(ErrorCode.INTERNAL, "no process to predict it")
         if isinstance(loaded, Failure):
             told = loaded.message or loaded.code.sentence
-            raise PredictorAway(f"the predictor {recipe.spec.name} could not be loaded: {told}")
+            name = self._recipe.spec.name
+            raise PredictorAway(f"the predictor {name} could not be loaded: {told}")
         answer: entries.Predicted | entries.Lost | Failure = found
         return answer
+
+    async def _run(self, item: entries.Batch) -> list[Any]:
+        """What loading the predictor came to, and what it says."""
+        engine, recipe = self._engine, self._recipe
+        async with engine.calls[recipe.spec.name], engine.pool.slot() as slot:
+            return await slot.run(
+                entries.predict_item,
+                [None, item],
+                recipe.spec,
+                recipe.about,
+                recipe.resize.size,
+                item_timeout=engine.settings.predict_timeout,
+                leave=LEAVE_SECONDS,
+            )
 
     def _failure(self, found: Failure, *, timed_out: bool) -> Failure:
         if found.code is ErrorCode.INTERNAL:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from imaging.facts import Failure
+from imaging.facts import ErrorCode, Failure
 from imaging.predictors.about import BUILT_IN, DEFAULT, About, Kind, Spec, is_name
 from workers.errors import PredictorAway, PredictorError
 from workers.pool import entries
@@ -185,10 +185,15 @@ class Predictors:
         if (problem := _misnamed(spec)) is not None:
             return _unusable(spec, problem)
         turn = nullcontext() if spec.kind is Kind.BUILT_IN else self._turn
-        async with turn, self._pool.slot() as slot:
-            (found,) = await slot.run(
-                entries.load_item, [spec], item_timeout=self._timeout, leave=self._timeout
-            )
+        found: Any = None
+        async with turn:
+            for _ in range(2):  # a process may be spoiled: the next one is another
+                async with self._pool.slot() as slot:
+                    (found,) = await slot.run(
+                        entries.load_item, [spec], item_timeout=self._timeout, leave=self._timeout
+                    )
+                if not isinstance(found, Failure) or found.code is not ErrorCode.INTERNAL:
+                    break
         if isinstance(found, entries.Lost):
             return _unusable(spec, found.reason)
         if isinstance(found, Failure):

@@ -8,6 +8,7 @@ Light at the top: the parent imports this for its names, and must not import Pil
 from __future__ import annotations
 
 import contextlib
+import errno
 import faulthandler
 import multiprocessing
 import os
@@ -37,6 +38,7 @@ class Answer:
     values: list[bytes | Failure]  #: the entry's value, pickled on its own; or why there is none
     tracebacks: dict[int, str]  #: of the items that raised, for the parent's log
     grown: int  #: resident bytes above the child's size at start
+    spent: bool = False  #: it has no descriptors left: of no use to anybody any more
 
 
 @dataclass(slots=True)
@@ -88,6 +90,7 @@ def run_chunk(
     me.item_timeout = item_timeout
     values: list[bytes | Failure] = []
     tracebacks: dict[int, str] = {}
+    spent = False
     for index, item in enumerate(items):
         me.position.value = index
         try:
@@ -97,12 +100,13 @@ def run_chunk(
         except MemoryError:
             values.append(Failure(ErrorCode.WORKER_DIED, "needs more memory than allowed"))
         except BaseException as error:  # SystemExit and RecursionError too: the loop goes on
+            spent |= isinstance(error, OSError) and error.errno == errno.EMFILE
             values.append(Failure(ErrorCode.INTERNAL, _text(error)))
             tracebacks[index] = _traceback(error)
         finally:
             faulthandler.cancel_dump_traceback_later()
     me.position.value = len(items)
-    return Answer(values, tracebacks, _resident() - me.born_with)
+    return Answer(values, tracebacks, _resident() - me.born_with, spent)
 
 
 def echo(item: bool) -> bool:

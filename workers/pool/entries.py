@@ -130,6 +130,7 @@ def _written(value: Any) -> bytes | Failure:
     try:
         known = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
         text = orjson.dumps(value, default=_plain, option=known)
+        orjson.loads(text)  # a fragment may be anything, also the end of a line
     except Exception as error:  # of its own classes, too
         told = " ".join(f"{type(value).__name__} cannot be written as JSON: {error}".split())[:300]
         return Failure(ErrorCode.PREDICTOR_FAILED, told.encode("utf-8", "replace").decode())

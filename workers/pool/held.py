@@ -7,6 +7,8 @@ is said so: predictions of two models are never mixed.
 
 from __future__ import annotations
 
+import errno
+
 from imaging.predictors.about import About, CannotLoad, Kind, Spec
 from imaging.predictors.loading import Loaded, load
 from workers.pool.child import forget_growth, loading
@@ -15,6 +17,9 @@ __all__ = ["find", "load_anew", "used"]
 
 #: So many models are held; of more, the one that was not used for longest is dropped.
 MOST = 4
+
+#: Errors that say nothing of a file: this process, or this machine, is short of something.
+_OF_THE_PROCESS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO})
 
 Key = tuple[Spec, About]
 
@@ -40,13 +45,21 @@ def find(spec: Spec, wanted: About) -> Loaded:
 
 
 def load_anew(spec: Spec) -> Loaded:
-    """Load a predictor, whatever is held. Raises CannotLoad, and MemoryError."""
+    """Load a predictor, whatever is held.
+
+    Raises CannotLoad; MemoryError and OSError where it may be otherwise another time.
+    """
     while len(_held) >= MOST:
         oldest = next(iter(_held))
         del _held[oldest]
         _used.discard(oldest)
     with loading():  # the memory of a child counts from here
-        loaded = load(spec)
+        try:
+            loaded = load(spec)
+        except CannotLoad as exc:
+            if isinstance(exc.__cause__, OSError) and exc.__cause__.errno in _OF_THE_PROCESS:
+                raise exc.__cause__ from None
+            raise
     _held[spec, loaded.about] = loaded
     return loaded
 

@@ -111,6 +111,7 @@ class Slot:
         if (
             current.items >= self._settings.recycle_items
             or answer.grown > self._settings.recycle_bytes
+            or answer.spent
         ):
             self._supervisor.replace(current)
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 HERE = "tests.workers.batches.own_predictors"
@@ -113,3 +114,26 @@ class Deadly:
 
     def __init__(self) -> None:
         os._exit(5)
+
+
+class Sleepy:
+    """Is slow, whatever it is asked."""
+
+    def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:  # noqa: ARG002
+        time.sleep(0.2)
+        return [len(ids)] * len(ids)
+
+
+class Leaky:
+    """Opens what descriptors there are."""
+
+    def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:  # noqa: ARG002
+        while True:
+            os.open(os.devnull, os.O_RDONLY)
+
+
+class Forger:
+    """Answers with more than a value."""
+
+    def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:  # noqa: ARG002
+        return [orjson.Fragment(b'1}\n{"type":"summary"')] * len(ids)

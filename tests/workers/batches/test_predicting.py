@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import orjson
 import pytest
 
 from imaging.facts import ErrorCode, Failure
+from tests.asserts import wait_until
 from tests.workers.batches.own_predictors import HERE
 from workers.batches import predicting
 from workers.batches.assembly import Prepared
@@ -21,7 +23,17 @@ from workers.options import BatchOptions, Pixels
 from workers.settings import WorkSettings
 
 SettingsOf = Callable[..., WorkSettings]
-NAMES = ("Mean", "Obedient", "Short", "Slices", "Slow", "Wide")
+NAMES = (
+    "Forger",
+    "Leaky",
+    "Mean",
+    "Obedient",
+    "Short",
+    "Sleepy",
+    "Slices",
+    "Slow",
+    "Wide",
+)
 
 
 @pytest.fixture
@@ -158,3 +170,36 @@ async def test_none_asks_nobody(engine: Engine) -> None:
 async def run_none(engine: Engine) -> BatchRecord:
     recipe = await engine.recipe(BatchOptions(predictor="none"))
     return await predict_batch(engine, recipe, 0, prepared(["a", "failed", "c"]))
+
+
+async def test_a_small_request_beside_a_slow_one(engine: Engine) -> None:
+    """It waits for calls that are under way, not for all the other has to make."""
+    recipe = await engine.recipe(BatchOptions(predictor="sleepy"))
+    slow = [
+        asyncio.create_task(predict_batch(engine, recipe, batch, prepared(["a"])))
+        for batch in range(60)
+    ]
+    await wait_until(lambda: engine.pool.busy == engine.pool.size)
+    good, _ = split(await run(engine, "mean", ["a"]))
+    assert good
+    assert sum(task.done() for task in slow) <= 4 * engine.pool.size
+    for task in slow:
+        task.cancel()
+    await asyncio.gather(*slow, return_exceptions=True)
+
+
+async def test_a_value_that_forges_lines(engine: Engine) -> None:
+    """Is none."""
+    good, bad = split(await run(engine, "forger", ["a", "b"]))
+    assert good == {}
+    assert {failure.code for failure in bad.values()} == {ErrorCode.PREDICTOR_FAILED}
+
+
+async def test_a_predictor_that_leaves_no_descriptors(engine: Engine) -> None:
+    """Spoils its process, and nobody else's next request."""
+    for _ in range(engine.pool.size):
+        good, bad = split(await run(engine, "leaky", ["a"]))
+        assert (good, set(bad)) == ({}, {0})
+    for _ in range(2 * engine.pool.size):
+        good, _ = split(await run(engine, "appearance", ["a"]))
+        assert good
