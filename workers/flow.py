@@ -130,7 +130,7 @@ class Flow(ABC, Generic[R]):
 
         Raises:
             ManifestError: behind the last record, if the manifest could not be read on.
-            PredictorLost: at once, if there is nobody any more to predict.
+            PredictorLost, PredictorAway: at once, if there is nobody any more to predict.
         """
         async for records in self._outbox.batches(idle=idle):
             yield records

@@ -124,7 +124,8 @@ class Prediction(Flow[BatchRecord]):
         )
         self._recipe = recipe
         self._assemblies: dict[int, Assembly] = {}  # until they have their record
-        # Batches of others come in between, those of a slow predictor in a small request too.
+        # So many of its batches wait for the pool at once, lest a small request with the same
+        # predictor come behind a whole window of them.
         self._turns = asyncio.Semaphore(engine.pool.size)
 
     async def _together(self) -> AsyncGenerator[Sequence[Row], None]:

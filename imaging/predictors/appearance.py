@@ -16,7 +16,7 @@ from PIL import Image
 from imaging.predictors import colours, tones
 from imaging.predictors.about import About
 from imaging.predictors.flags import FLAGS, WHITE_LUMA, Seen, flags
-from imaging.predictors.protocol import Pictures
+from imaging.predictors.protocol import Described, Pictures
 
 __all__ = ["SIDE", "Appearance"]
 
@@ -24,7 +24,7 @@ SIDE = 64  #: pixels; pictures of another size are brought to it
 _SLICE = 32  #: pictures looked at together: few enough for the cache
 
 
-class Appearance:
+class Appearance(Described):
     """Answers with brightness, contrast, colours, background and flags."""
 
     about = About(
@@ -33,7 +33,6 @@ class Appearance:
         labels=FLAGS,
         software=(("numpy", np.__version__), ("pillow", PIL.__version__)),
     )
-    name, size, layout = about.name, about.size, about.layout
 
     def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:  # noqa: ARG002
         """Look at each row of an (N, 3, H, W) batch."""

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from imaging.predictors.about import About
-from imaging.predictors.protocol import Pictures
+from imaging.predictors.protocol import Described, Pictures
 
 __all__ = ["Nothing"]
 
 
-class Nothing:
+class Nothing(Described):
     """Predicts `{}`."""
 
     about = About(name="none", version="1")
-    name, size, layout = about.name, about.size, about.layout
 
     def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:  # noqa: ARG002
         """Return an empty object for each row."""

@@ -22,7 +22,7 @@ from imaging.predictors.onnx_input import Input
 from imaging.predictors.onnx_scores import as_rows, scores
 from imaging.predictors.onnx_session import Session
 from imaging.predictors.onnx_settings import OnnxSettings
-from imaging.predictors.protocol import Pictures
+from imaging.predictors.protocol import Described, Pictures
 from imaging.predictors.reasons import one_line, reason
 
 __all__ = ["OnnxFile", "load_file"]
@@ -33,7 +33,7 @@ PROBE_SIDE = 64  #: pixels, where any size will do
 
 
 @dataclass(frozen=True, slots=True)
-class OnnxFile:
+class OnnxFile(Described):
     """A model that runs."""
 
     about: About
@@ -41,21 +41,6 @@ class OnnxFile:
     input: Input
     settings: OnnxSettings
     columns: int  #: scores of each row
-
-    @property
-    def name(self) -> str:
-        """What requests call it."""
-        return self.about.name
-
-    @property
-    def size(self) -> tuple[int, int] | None:
-        """The (width, height) pictures must have; None: any."""
-        return self.about.size
-
-    @property
-    def layout(self) -> Layout:
-        """The order of axes of the model's input."""
-        return self.about.layout
 
     def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:
         """Return `{"scores": {label: score}}` for each row."""

@@ -14,33 +14,18 @@ from typing import Any
 import numpy as np
 
 from imaging.predictors.about import MAX_SIDE, About, CannotLoad, Layout
-from imaging.predictors.protocol import Pictures
+from imaging.predictors.protocol import Described, Pictures
 from imaging.predictors.reasons import one_line, reason
 
 __all__ = ["Own", "load_class"]
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class Own(Described):
     """An object of the user's class, with what it said of itself when it was loaded."""
 
     about: About
     call: Callable[[Pictures, Sequence[str]], Sequence[Any]]
-
-    @property
-    def name(self) -> str:
-        """What the settings call it, whatever it calls itself."""
-        return self.about.name
-
-    @property
-    def size(self) -> tuple[int, int] | None:
-        """The (width, height) pictures must have; None: any."""
-        return self.about.size
-
-    @property
-    def layout(self) -> Layout:
-        """The order of axes it wants its batches in."""
-        return self.about.layout
 
     def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:
         """Ask the object."""

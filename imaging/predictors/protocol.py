@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from imaging.predictors.about import Layout
+from imaging.predictors.about import About, Layout
 
-__all__ = ["Pictures", "Predictor"]
+__all__ = ["Described", "Pictures", "Predictor"]
 
 #: uint8 RGB: (N, 3, H, W) or, for a predictor of layout NHWC, (N, H, W, 3).
 Pictures = NDArray[np.uint8]
@@ -37,3 +37,24 @@ class Predictor(Protocol):
     def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:
         """Predict a batch. `ids` are the rows' ids, as many as there are pictures."""
         ...
+
+
+class Described:
+    """Name, size and layout of a predictor, as its `about` has them."""
+
+    about: About
+
+    @property
+    def name(self) -> str:
+        """What requests call it."""
+        return self.about.name
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """The (width, height) pictures must have; None: any."""
+        return self.about.size
+
+    @property
+    def layout(self) -> Layout:
+        """The order of axes it wants its batches in."""
+        return self.about.layout

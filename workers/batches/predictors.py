@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 #: Of a file and what stands beside it: another one is told by these.
 Stamp = tuple[object, ...]
 
-
 #: What ended the process that loaded it, or took too long, is tried again after so long.
 AGAIN_SECONDS = 30.0
 #: So long whoever asks for all of them waits for one that is being loaded.
@@ -135,7 +134,7 @@ class Predictors:
             if not one.broke
         ]
 
-    async def find(self, name: str) -> Known:
+    async def find(self, name: str) -> tuple[Spec, About]:
         """The predictor of that name, which can be used.
 
         Raises:
@@ -167,7 +166,7 @@ class Predictors:
             raise PredictorAway(f"{name}: {known.problem}")
         if known.about is None:
             raise PredictorError("predictor", f"{name} cannot be used: {known.problem}")
-        return known
+        return known.spec, known.about
 
     async def close(self) -> None:
         """Stop loading."""

@@ -90,11 +90,9 @@ async def recipe_for(predictors: Predictors, options: BatchOptions, *, most_byte
 
     Raises:
         PredictorError: naming the option that is wrong.
+        PredictorAway: it could not be loaded just now.
     """
-    known = await predictors.find(options.predictor)
-    about = known.about
-    if about is None:  # cannot be: `find` raises
-        raise PredictorError("predictor", "it could not be loaded")
+    spec, about = await predictors.find(options.predictor)
     size = options.size or about.size or USUAL_SIZE
     if about.size is not None and size != about.size:
         wanted, asked = ("x".join(map(str, one)) for one in (about.size, size))
@@ -103,7 +101,7 @@ async def recipe_for(predictors: Predictors, options: BatchOptions, *, most_byte
         raise PredictorError("batch_size", problem)
     matte = bytes.fromhex(options.matte.removeprefix("#"))
     resize = Resize(size, options.fit, options.filter, (matte[0], matte[1], matte[2]))
-    recipe = Recipe(options.batch_size, known.spec, about, resize, options.pixels)
+    recipe = Recipe(options.batch_size, spec, about, resize, options.pixels)
     array = recipe.batch_size * recipe.row_bytes
     if array > most_bytes:
         told = (

@@ -36,7 +36,7 @@ class BatchWork:
         return told
 
     async def records(self, held: Held, rows: Sequence[Row]) -> list[BatchRecord]:
-        """A record for each batch. Raises PredictorLost."""
+        """A record for each batch. Raises PredictorLost and PredictorAway."""
         opening = predict_batches(self._engine, given(rows), self._options, self._recipe)
         return await collect(held, opening)
 
@@ -53,9 +53,8 @@ class BatchWork:
             return await collect(held, opening)
 
         records: list[BatchRecord] = []
-        array = self._recipe.batch_size * self._recipe.row_bytes
         for batch, of_batch in self._batches(rows):
-            room = await self._engine.arrays.wait(array)
+            room = await self._engine.arrays.wait(len(of_batch) * self._recipe.row_bytes)
             try:
                 found = await quarantine.run(of_batch, look, _failed)
                 found.sort(key=lambda prepared: prepared.index)
