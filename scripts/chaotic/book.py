@@ -70,7 +70,7 @@ class Book:
         self._names += 1
         if kind == BATCH:
             size = str(self._dice.choice(BATCH_SIZES))
-            options = {"batch_size": size, "predictor": Appearance.name, **options}
+            options = {"batch_size": size, "predictor": Appearance.about.name, **options}
         decoded = kind == BATCH or options.get("depth") == "full"
         plain = [f"/job-{self._names}/{row}" for row in range(rows)]
         paths = [f"{prefix(row)}{path}" for row, path in enumerate(plain)]

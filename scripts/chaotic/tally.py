@@ -99,7 +99,7 @@ class Tally:
             f"has the rows {indexes}": indexes == whole,
             f"has the places {places} for {len(predicted)} rows": placed,
             f"has the dimension {dimension}": dimension == [len(predicted), 3, SIDE, SIDE],
-            f"is by {record['predictor']}": record["predictor"] == Appearance.name,
+            f"is by {record['predictor']}": record["predictor"] == Appearance.about.name,
             f"is a line of type {record['type']}": record["type"] == "batch",
         }
         self._batches.add(number)
