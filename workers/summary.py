@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from imaging.facts import ErrorCode, Failure
+from imaging.facts import ErrorCode
 from workers.lines import encode_line
 from workers.outbox import Placed
+from workers.records import Answered
 
 __all__ = ["Answering", "Summary", "progress_line"]
 
@@ -18,8 +19,8 @@ __all__ = ["Answering", "Summary", "progress_line"]
 class Answering(Placed, Protocol):
     """A record of one row or of several."""
 
-    def answers(self) -> Iterator[tuple[Failure | None, int]]:
-        """Of each row why it failed, if it did, and the bytes received for it."""
+    def answers(self) -> Iterator[Answered]:
+        """What each row came to."""
         ...
 
     def line(self) -> bytes:
@@ -36,6 +37,7 @@ class Summary:
     bytes: int = 0
     errors: Counter[str] = field(default_factory=Counter)
     http_statuses: Counter[str] = field(default_factory=Counter)
+    changes: Counter[str] = field(default_factory=Counter)  #: of a re-census
 
     @property
     def failed(self) -> int:
@@ -44,9 +46,12 @@ class Summary:
 
     def count(self, record: Answering) -> None:
         """Add one record."""
-        for failure, received in record.answers():
+        for _, _, failure, fetch, change in record.answers():
             self.rows += 1
-            self.bytes += received
+            if fetch is not None:
+                self.bytes += fetch.bytes
+            if change is not None:
+                self.changes[change] += 1
             if failure is None:
                 self.ok += 1
                 continue
@@ -76,6 +81,7 @@ class Summary:
             "errors": dict(self.errors.most_common()),
             "http_statuses": dict(self.http_statuses.most_common()),
             "bytes": self.bytes,
+            **({"changes": dict(self.changes.most_common())} if self.changes else {}),
             "seconds": round(seconds, 3),
             "manifest_sha256": manifest_sha256,
         }

@@ -123,6 +123,7 @@ async def test_a_record_tells_the_facts_and_how_they_were_got(
         "status": 206,
         "bytes": min(len(body), 16 * 1024),
         "attempts": 1,
+        "requests": 1,
         "size_source": "content_range",
         "final_url": None,
         "content_type": headers["content-type"],

@@ -33,6 +33,7 @@ FETCH = Fetch(
     status=200,
     bytes=16384,
     attempts=1,
+    requests=1,
     ms=31.24,
     size_source="content_range",
     content_type="image/jpeg",
@@ -55,7 +56,7 @@ def test_line_of_facts() -> None:
     assert line == (
         b'{"type":"image","index":0,"id":"17","url":"https://h/a","image_info":{"image_size":120345,'
         b'"image_dimension":[800,600],"image_format":"JPEG","image_mode":"RGB","orientation":1,'
-        b'"animated":false},"fetch":{"status":200,"bytes":16384,"attempts":1,"ms":31.2,'
+        b'"animated":false},"fetch":{"status":200,"bytes":16384,"attempts":1,"requests":1,"ms":31.2,'
         b'"size_source":"content_range","final_url":null,"content_type":"image/jpeg",'
         b'"etag":"\\"x\\"","last_modified":null}}\n'
     )

@@ -10,7 +10,7 @@ import orjson
 
 from imaging.facts import Failure
 from workers.lines import encode_line
-from workers.records import Fetch, failure_json
+from workers.records import Answered, Fetch, failure_json
 
 __all__ = ["BatchRecord", "BatchRow"]
 
@@ -61,11 +61,11 @@ class BatchRecord:
         """How many rows it answers."""
         return len(self.rows)
 
-    def answers(self) -> Iterator[tuple[Failure | None, int]]:
-        """What to count: of each row why it failed, if it did, and the bytes received for it."""
+    def answers(self) -> Iterator[Answered]:
+        """What to count."""
         for row in self.rows:
             failure = row.outcome if isinstance(row.outcome, Failure) else None
-            yield failure, 0 if row.fetch is None else row.fetch.bytes
+            yield Answered(row.index, row.url, failure, row.fetch)
 
     def line(self) -> bytes:
         """The record as one NDJSON line. `batch_dimension` counts the decoded rows."""

@@ -48,6 +48,7 @@ class Asking:
         while True:
             if watched.response is not None:  # another question: the last was heard until now
                 watched.response, watched.heard_at = None, asyncio.get_running_loop().time()
+            fetch.requests += 1
             response = await self._session.get(url, headers=headers, allow_redirects=False)
             watched.response, watched.heard_bytes, ticket.answered = response, -1, True
             said = response.headers

@@ -63,7 +63,9 @@ class Downloads:
         fetch = ticket.fetch
         if not ticket.hops:  # else the attempt goes on where it was redirected to
             if fetch.attempts:  # nothing of the attempt before stays, but what it cost
-                ticket.fetch = fetch = Fetch(bytes=fetch.bytes, attempts=fetch.attempts)
+                ticket.fetch = fetch = Fetch(
+                    bytes=fetch.bytes, attempts=fetch.attempts, requests=fetch.requests
+                )
                 ticket.retry_after = 0.0
             fetch.attempts += 1
         outcome: Outcome

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import orjson
 
 from imaging.facts import ErrorCode, Failure
+from workers.changes import Earlier
 from workers.manifest.lines import MAX_LINE_BYTES, Line
 
 __all__ = [
@@ -39,6 +40,7 @@ class Row(NamedTuple):
     end: int = 0
     problem: Failure | None = None  #: why the row cannot be worked on
     extra: bytes | None = None  #: the other columns, where they were asked for: a JSON object
+    before: Earlier | None = None  #: what an earlier census found, where this one looks again
 
 
 class Resume(NamedTuple):
