@@ -55,6 +55,8 @@ setup(
         "workers.jobs",
         "workers.manifest",
         "workers.pool",
+        "workers.results",
+        "workers.tables",
         "server",
         "scripts.cli",
     ],

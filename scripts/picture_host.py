@@ -10,7 +10,9 @@ misbehaviour (the list is in `hosting/misbehaviour.py`; what hostile hosts do ha
 stdout says where. SIGTERM or SIGINT ends it with exit code 0.
 
 `GET /_count` tells what was served so far and `GET /_requests` the last ten thousand requests;
-`POST /_reset` starts both, and what the misbehaviours remember, afresh. The three are not counted.
+`POST /_reset` starts both, and what the misbehaviours remember, afresh. `POST /_change/…` puts
+another picture, of a later date, where `/…` had one, and `POST /_remove/…` a 404, until the reset.
+These are not counted.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from hosting import answers, hostile, misbehaviour, tls
 from hosting.answers import Answer, Framing, Ranges
 from hosting.connection import Connection
 from hosting.counts import Counts
+from hosting.editions import Editions
 from hosting.pictures import load, make
 from hosting.requests import Request
 
@@ -58,6 +61,7 @@ class Host:
         self.counts.connections = 0
         self.counts.in_flight_peak = self.counts.in_flight
         self.seen: Counter[str] = Counter()
+        self.editions = Editions()
         self.dice = random.Random(0)
 
     def answer(self, request: Request) -> Answer:
@@ -69,7 +73,9 @@ class Host:
         if self.error_rate and self.dice.random() < self.error_rate:
             result = answers.plain(self.dice.choice(self.error_statuses))
         else:
-            asking = answers.Asking(request, self.shelf, self.seen, self.ranges, self.framing)
+            asking = answers.Asking(
+                request, self.shelf, self.seen, self.ranges, self.framing, self.editions
+            )
             result = misbehaviour.answer(asking, self.names)
         result.delay_s += self.latency_s
         return result
@@ -77,7 +83,8 @@ class Host:
     def control(self, request: Request) -> Answer:
         """Answer what is asked about the host itself."""
         said: object
-        match request.method, request.target:
+        word, _, rest = request.target[1:].partition("/")
+        match request.method, f"/{word}":
             case "POST", "/_reset":
                 self.reset()
                 said = {"reset": True}
@@ -85,8 +92,15 @@ class Host:
                 said = self.counts.told()
             case "GET", "/_requests":
                 said = [request._asdict() for request in self.counts.recent]
+            case "POST", "/_change":
+                self.editions.change(f"/{rest}")
+                said = {"changed": f"/{rest}"}
+            case "POST", "/_remove":
+                self.editions.remove(f"/{rest}")
+                said = {"removed": f"/{rest}"}
             case _:
-                return answers.plain(405, text="GET /_count, GET /_requests or POST /_reset")
+                every = "GET /_count, GET /_requests, POST /_reset, /_change/… or /_remove/…"
+                return answers.plain(405, text=every)
         return Answer(200, "Content-Type: application/json\r\n", json.dumps(said).encode())
 
 

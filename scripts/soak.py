@@ -136,7 +136,7 @@ def manifest(
             continue
         name = next(names_in_turn)
         base = tls.get(name) or f"http://{address}:{ports[1]}/hostile/{name}"
-        yield f"{name}\t{base}/{PICTURE}\n"
+        yield f"{name}\t{base}/{PICTURE}?n={row}\n"  # each a download of its own
 
 
 def environment(chosen: argparse.Namespace, folder: Path) -> dict[str, str]:

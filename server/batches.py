@@ -12,25 +12,32 @@ from server import keys
 from server.job_requests import check_query
 from server.keyed import wants_keyed
 from server.manifests import open_manifest
-from server.ndjson import write_ndjson
+from server.problems import RequestError
 from server.recipes import recipe_of
 from server.requests import read_request
 from server.submissions import batch_predict_async
+from server.tables import table_asked, writing
 from workers.asked import BatchRequest
 from workers.lines import start_line
+from workers.options import Pixels
 from workers.pipeline import predict_batches
 
 __all__ = ["batch_predict", "predictors"]
 
+NO_PLACE = "a table has no place for arrays: ask for application/x-ndjson"
+
 
 async def batch_predict(request: web.Request) -> web.StreamResponse:
     """`POST /api/v1/batch_predict`; a job where `application/json` is asked for, as it once was."""
-    if wants_keyed(request):
+    table = table_asked(request)
+    if table is None and wants_keyed(request):
         return await batch_predict_async(request)
     app = request.app
     async with AsyncExitStack() as stack:
         asked, kind = await read_request(request, BatchRequest)
         options = asked.options()
+        if table is not None and options.pixels is not Pixels.NONE:
+            raise RequestError(422, f"pixels: {NO_PLACE}", fields=[("pixels", NO_PLACE)])
         recipe = await recipe_of(request, options)  # before a body is taken in for nothing
         manifest = await open_manifest(request, asked, kind, stack)
         rows = manifest.rows()
@@ -39,7 +46,8 @@ async def batch_predict(request: web.Request) -> web.StreamResponse:
         flow = await stack.enter_async_context(predicting)
         stream = stack.enter_context(app[keys.STREAMS].entered(flow))
         start = start_line(kind="batch_predict", manifest=manifest.name, options=options.json())
-        return await write_ndjson(
+        write = writing(table, "batch_predict")
+        return await write(
             request,
             stream,
             start=start,

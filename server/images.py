@@ -10,21 +10,27 @@ from aiohttp import web
 from server import keys
 from server.keyed import wants_keyed, write_keyed
 from server.manifests import open_manifest
-from server.ndjson import write_ndjson
+from server.problems import RequestError
 from server.requests import read_request
+from server.tables import table_asked, writing
 from workers.asked import InfoRequest
 from workers.lines import start_line
 from workers.pipeline import inspect_rows
 
 __all__ = ["images_info"]
 
+NO_PLACE = "an answer as application/json has no place for them: ask for application/x-ndjson"
+
 
 async def images_info(request: web.Request) -> web.StreamResponse:
     """`POST /api/v1/images_info`."""
     app = request.app
-    keyed = wants_keyed(request)
+    table = table_asked(request)
+    keyed = table is None and wants_keyed(request)
     async with AsyncExitStack() as stack:
         asked, kind = await read_request(request, InfoRequest)
+        if keyed and asked.changes:
+            raise RequestError(422, f"changes: {NO_PLACE}", fields=[("changes", NO_PLACE)])
         manifest = await open_manifest(request, asked, kind, stack)
         options = asked.options()
         if keyed:
@@ -36,4 +42,5 @@ async def images_info(request: web.Request) -> web.StreamResponse:
         if keyed:
             return await write_keyed(request, stream)
         start = start_line(kind="images_info", manifest=manifest.name, options=options.json())
-        return await write_ndjson(request, stream, start=start, sha256=manifest.sha256)
+        write = writing(table, "images_info")
+        return await write(request, stream, start=start, sha256=manifest.sha256)

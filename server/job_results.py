@@ -1,4 +1,4 @@
-"""A job's results as a stream: the lines as they were recorded, resumable at a cursor.
+"""A job's results as a stream: the lines as they were recorded, resumable at a cursor; or a table.
 
 Nothing is missed at the end: the state of a job is asked for, then its results; where nothing came
 of them and it had ended before, nothing will. Nothing else is taken for the end of a job.
@@ -12,10 +12,12 @@ import logging
 from aiohttp import web
 
 from server import keys
+from server.answers import Answer, LinesAnswer
 from server.job_requests import check_query, cursor_of, job_of, ledger_of, wrong
-from server.ndjson import HEADERS, IDLE_SECONDS, log_end
+from server.ndjson import IDLE_SECONDS, log_end
 from server.problems import RequestError
 from server.readers import Readers
+from server.tables import TableAnswer, table_asked
 from workers.errors import WorkError
 from workers.jobs.ledger import Ledger
 from workers.jobs.patience import RedisAway
@@ -41,7 +43,11 @@ _FOLLOW = {"0": False, "false": False, "1": True, "true": True}
 
 
 async def results(request: web.Request) -> web.StreamResponse:
-    """`GET /api/v1/jobs/{id}/results`: what is there, or with `follow` all there will be."""
+    """`GET /api/v1/jobs/{id}/results`: what is there, or with `follow` all there will be.
+
+    A table is of all there will be.
+    """
+    table = table_asked(request)
     check_query(request, "after", "follow")
     after = cursor_of(request, "after") or START
     follow = _FOLLOW.get(request.query.get("follow", "0"))
@@ -52,6 +58,8 @@ async def results(request: web.Request) -> web.StreamResponse:
     with readers.entered(follow=follow):
         state = await ledger.state(job)
         _check_released(state, after)
+        if table is not None:
+            _check_done(state, follow=follow)
         last = await ledger.last_result(job)
         if last is None and state.summary.rows > state.released_rows:
             # There were some before; now there are none. A release says so in the state.
@@ -59,7 +67,10 @@ async def results(request: web.Request) -> web.StreamResponse:
             if again.released == state.released:
                 raise RequestError(410, f"the results of the job {job} are no longer in Redis")
         until = None if follow else last or after
-        return await _Reading(request, ledger, readers, state, after, until).write()
+        answer: Answer = LinesAnswer(request)
+        if table is not None:
+            answer = TableAnswer(request, table, state.kind, job=job)
+        return await _Reading(answer, ledger, readers, state, after, until).write()
 
 
 def _check_released(state: JobState, after: str) -> None:
@@ -69,12 +80,22 @@ def _check_released(state: JobState, after: str) -> None:
         raise RequestError(410, told, fields=[("after", told)])
 
 
+def _check_done(state: JobState, *, follow: bool) -> None:
+    """Raises RequestError (409) where there is no table of the whole job, nor will there be."""
+    if state.state == "done" or (follow and state.state in ("queued", "running")):
+        return
+    told = f"a table is of all rows, and the job is {state.state}"
+    if not state.settled:
+        told += ": follow=1 waits for its end"
+    raise RequestError(409, told)
+
+
 class _Reading:
-    """One answer."""
+    """One answer being written."""
 
     def __init__(
         self,
-        request: web.Request,
+        answer: Answer,
         ledger: Ledger,
         readers: Readers,
         state: JobState,
@@ -82,7 +103,7 @@ class _Reading:
         until: str | None,
     ) -> None:
         """Of results behind *after*, until *until* is among them; None follows the job."""
-        self._request = request
+        self._answer = answer
         self._ledger = ledger
         self._readers = readers
         self._state = state
@@ -93,17 +114,22 @@ class _Reading:
         self._rows: int | None = state.released_rows if begun else None
         self._seen: dict[int, int] = {}  # shards given out, 4,096 a number
         self._odd = False  # whether an entry that is not ours was met
-        self._response = web.StreamResponse(headers=HEADERS)
 
     async def write(self) -> web.StreamResponse:
         """Write all of it. Raises ConnectionError where the client is gone."""
         state = self._state
-        await self._response.prepare(self._request)
-        await self._response.write(
-            start_line(
-                kind=state.kind, manifest=state.manifest, options=state.options, job=state.id
+        try:
+            await self._answer.begin(
+                start_line(
+                    kind=state.kind, manifest=state.manifest, options=state.options, job=state.id
+                )
             )
-        )
+            await self._write_all()
+        finally:
+            self._answer.close()
+        return self._answer.response
+
+    async def _write_all(self) -> None:
         try:
             reason = await self._give_out()
         except RedisAway:
@@ -122,9 +148,8 @@ class _Reading:
             reason=reason,
             cursor=self._cursor,
         )
-        await self._response.write(line)
+        await self._answer.finish(line, reason)
         log_end(state.summary, reason)
-        return self._response
 
     async def _give_out(self) -> str | None:
         """Write record and progress lines; returns why that is not all, None where it is."""
@@ -142,7 +167,7 @@ class _Reading:
                 await self._write(shard)
             if shards or loop.time() - told >= IDLE_SECONDS:
                 summary = self._state.summary
-                await self._response.write(progress_line(summary, cursor=self._cursor))
+                await self._answer.progress(progress_line(summary, cursor=self._cursor))
                 told = loop.time()
             if not before.settled and self._is_far_enough():  # more may lie behind it by now
                 return "running"
@@ -169,7 +194,7 @@ class _Reading:
         self._seen[chunk] = self._seen.get(chunk, 0) | 1 << bit
         if self._rows is not None:
             self._rows += shard.rows
-        await self._response.write(shard.lines)
+        await self._answer.write((shard.lines,), shard.rows)
 
     def _ended(self, state: JobState) -> str | None:
         """Why results given out are not all of the job, as it stood before the last were read."""

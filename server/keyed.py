@@ -10,7 +10,8 @@ from contextlib import aclosing
 
 from aiohttp import web
 
-from server.ndjson import IDLE_SECONDS, log_end
+from server.accepted import accepted
+from server.ndjson import CONTENT_TYPE, IDLE_SECONDS, log_end
 from server.streams import OpenStream
 from workers.records import Record
 from workers.summary import Summary
@@ -20,11 +21,8 @@ __all__ = ["wants_keyed", "write_keyed"]
 
 def wants_keyed(request: web.Request) -> bool:
     """Whether the client asks for `application/json` and not for NDJSON."""
-    accepted = {
-        part.partition(";")[0].strip().lower()
-        for part in ",".join(request.headers.getall("Accept", [])).split(",")
-    }
-    return "application/json" in accepted and "application/x-ndjson" not in accepted
+    named = accepted(request)
+    return "application/json" in named and CONTENT_TYPE not in named
 
 
 async def write_keyed(request: web.Request, stream: OpenStream[Record]) -> web.StreamResponse:

@@ -12,6 +12,7 @@ import orjson
 from aiohttp import web
 
 from workers.errors import (
+    ManifestAway,
     ManifestError,
     ManifestNotFound,
     ManifestTooLarge,
@@ -80,6 +81,10 @@ def problem_of(exc: Exception, request_id: str) -> web.Response:
     elif isinstance(exc, ManifestNotFound):
         status, error, detail = 422, "Invalid input file url", str(exc)
         fields = [("filepath", str(exc))]
+    elif isinstance(exc, ManifestAway):
+        status, error = 502, str(exc)
+        detail = error
+        fields = [("filepath", error)]
     elif isinstance(exc, PredictorError):
         status, error = 422, str(exc)
         detail = error

@@ -21,7 +21,7 @@ from server.problems import RequestError
 from server.recipes import recipe_of
 from server.requests import read_request, refuse_unreadable
 from server.uploads import receive_kept
-from workers.asked import ASKED, Asked
+from workers.asked import ASKED, Asked, InfoRequest
 from workers.jobs.fields import BadEntry, Job, parse_entry
 from workers.jobs.ledger import Ledger
 from workers.jobs.patience import RedisAway
@@ -33,9 +33,11 @@ from workers.jobs.refusals import (
     RedisBroken,
 )
 from workers.jobs.states import JobState
+from workers.manifest.addresses import is_url, shown_manifest
 from workers.manifest.files import open_below
 from workers.manifest.kept import KeptUpload, remove_upload
 from workers.manifest.kinds import kind_of_name
+from workers.manifest.opening import read_address
 from workers.options import BatchOptions
 
 __all__ = ["batch_predict_async", "images_info_async"]
@@ -59,6 +61,7 @@ async def _async(request: web.Request, kind_of_job: str) -> web.Response:
     token = _token(request)
     asked, kind = await read_request(request, ASKED[kind_of_job])
     _refuse_ordered(asked)
+    _refuse_changes(asked)
     options = asked.options()
     if isinstance(options, BatchOptions):  # consumers look again, at what they have
         await recipe_of(request, options)
@@ -75,10 +78,14 @@ async def _async(request: web.Request, kind_of_job: str) -> web.Response:
 
 def _named(request: web.Request, kind_of_job: str, asked: Asked) -> tuple[Job, str]:
     """The job of a JSON body, and what tells it from others. Raises RequestError."""
-    root = Path(request.app[keys.SETTINGS].data_root)
+    settings = request.app[keys.SETTINGS]
+    root = Path(settings.data_root)
     if asked.filepath is not None:
-        os.close(open_below(root, asked.filepath))
-        refuse_unreadable(kind_of_name(asked.filepath), 422, "filepath")
+        if is_url(asked.filepath):  # whether it is there is seen by the consumer that reads it
+            read_address(settings, asked.filepath)
+        else:
+            os.close(open_below(root, asked.filepath))
+        refuse_unreadable(kind_of_name(shown_manifest(asked.filepath)), 422, "filepath")
     job = Job(kind_of_job, asked.options(), asked.filepath, None, asked.images)
     try:
         entry = job.entry()
@@ -200,3 +207,9 @@ def _refuse_ordered(asked: Asked) -> None:
     if asked.ordered:
         told = "records of a job come as they are recorded: sort by index"
         raise RequestError(422, f"ordered: {told}", fields=[("ordered", told)])
+
+
+def _refuse_changes(asked: Asked) -> None:
+    if isinstance(asked, InfoRequest) and asked.changes:
+        told = "what has changed is told by a stream: ask images_info"
+        raise RequestError(422, f"changes: {told}", fields=[("changes", told)])

@@ -52,6 +52,14 @@ class PictureHost:
         """Forget everything counted, and what its misbehaviours remember."""
         self.ask("/_reset", method="POST")
 
+    def change(self, path: str) -> None:
+        """Put another picture where *path* has one, without a manner before it."""
+        self.ask(f"/_change{path}", method="POST")
+
+    def remove(self, path: str) -> None:
+        """Put a 404 there."""
+        self.ask(f"/_remove{path}", method="POST")
+
     def body(self, path: str) -> bytes:
         """The whole picture a path answers with."""
         return self.ask(path)[1]

@@ -42,7 +42,7 @@ class Asked(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    filepath: str | None = Field(None, description="a manifest below the data root")
+    filepath: str | None = Field(None, description="a manifest below the data root, or its URL")
     images: list[Any] | None = Field(None, description="the rows themselves: objects or URLs")
     ordered: bool = Field(False, description="records in manifest order")
     limit: int | None = Field(None, ge=0, le=MAX_LIMIT, description="only the first so many rows")
@@ -83,12 +83,28 @@ class InfoRequest(Asked):
     batch_size: int | None = Field(
         None, ge=0, le=MAX_BATCH, description="taken from older clients, without effect here"
     )
+    changes: bool = Field(
+        False, description="records of an earlier answer are the manifest: say what changed"
+    )
+
+    @model_validator(mode="after")
+    def _of_a_file(self) -> Self:
+        if self.changes and self.images is not None:
+            msg = "changes: the manifest is an earlier answer, by filepath or as the body"
+            raise ValueError(msg)
+        return self
 
     def options(self) -> InfoOptions:
         """The options alone."""
         depth = self.depth if self.thumbnail is None else Depth.FULL
         return InfoOptions(
-            depth, self.ordered, self.limit, self.timeout, self.thumbnail, self.extra
+            depth,
+            self.ordered,
+            self.limit,
+            self.timeout,
+            self.thumbnail,
+            self.extra,
+            self.changes,
         )
 
 

@@ -22,7 +22,9 @@ from workers.fetch.memory import Budget
 from workers.fetch.session import open_session
 from workers.fetch.turns import Turns
 from workers.options import BatchOptions
+from workers.placeholders import Placeholders
 from workers.pool.pool import ImagePool, PoolSettings, open_pool
+from workers.repeats import Repeats
 from workers.settings import WorkSettings
 
 __all__ = ["Engine", "open_engine"]
@@ -42,6 +44,8 @@ class Engine:
     #: For each predictor, how many of its calls may wait for the pool or have it: as many as keep
     #: it busy. What else has work for the pool comes behind these, not behind all there will be.
     calls: defaultdict[str, asyncio.Semaphore]
+    repeats: Repeats  #: what its runs know of URLs they asked for
+    placeholders: Placeholders
 
     async def recipe(self, options: BatchOptions) -> Recipe:
         """What batches are made with that are asked for so. Raises PredictorError."""
@@ -50,9 +54,12 @@ class Engine:
 
 @asynccontextmanager
 async def open_engine(
-    settings: WorkSettings, *, resolver: AbstractResolver | None = None
+    settings: WorkSettings, *, resolver: AbstractResolver | None = None, pixels: bool = True
 ) -> AsyncIterator[Engine]:
-    """Start the pool and the session; *resolver* stands in for the system's."""
+    """Start the pool and the session; *resolver* stands in for the system's.
+
+    Without *pixels* there is nothing to decode: no process is started, and nobody predicts.
+    """
     limits = Limits(max_pixels=settings.max_pixels)
     of_pool = PoolSettings(
         slots=settings.pool_slots,
@@ -61,7 +68,7 @@ async def open_engine(
         limits=limits,
     )
     async with (
-        open_pool(of_pool) as pool,
+        open_pool(of_pool, idle=not pixels) as pool,
         open_session(settings, resolver=resolver) as session,
     ):
         turns = Turns(
@@ -70,7 +77,8 @@ async def open_engine(
             trusted=settings.trusted_hosts,
         )
         predictors = Predictors(settings, pool)
-        await predictors.look()
+        if pixels:
+            await predictors.look()
         arrays = Budget(int(settings.max_inflight_bytes), largest=settings.largest_array)
         try:
             yield Engine(
@@ -82,6 +90,8 @@ async def open_engine(
                 predictors,
                 arrays,
                 defaultdict(lambda: asyncio.Semaphore(pool.size)),
+                Repeats(),
+                Placeholders(),
             )
         finally:
             await predictors.close()

@@ -6,9 +6,12 @@
      │    └── RedisMissing    for there is no server program: say what to install
      ├── PredictorError   who was asked to predict cannot: tell the client
      ├── PredictorAway    it could not be asked just now: try again, here or elsewhere
+     ├── TableError       no table can be written: what writes them is not installed
+     ├── ResultError      a file is no result file, or a damaged one: say which line
      ├── PredictorLost    it was there, and is not any more: the stream, or the job, has failed
      └── ManifestError    the list as a whole cannot be read (one bad row is never an error)
           ├── ManifestNotFound   no such file, or not one that may be read: tell the client
+          ├── ManifestAway       the host it lies with does not give it just now: try again
           └── ManifestTooLarge   more bytes than allowed
 
 What goes wrong with one row is not raised: it travels as an `imaging.facts.Failure`.
@@ -18,6 +21,7 @@ from __future__ import annotations
 
 __all__ = [
     "EmbeddedRedisError",
+    "ManifestAway",
     "ManifestError",
     "ManifestNotFound",
     "ManifestTooLarge",
@@ -25,7 +29,9 @@ __all__ = [
     "PredictorError",
     "PredictorLost",
     "RedisMissing",
+    "ResultError",
     "SettingsError",
+    "TableError",
     "WorkError",
 ]
 
@@ -69,12 +75,24 @@ class PredictorLost(WorkError):
     """The predictor is gone, or another by now: no further batch is predicted."""
 
 
+class TableError(WorkError):
+    """No table can be written here; the message says what to install."""
+
+
+class ResultError(WorkError):
+    """What was taken for a result file is none, or damaged."""
+
+
 class ManifestError(WorkError):
     """The manifest as a whole cannot be read on."""
 
 
 class ManifestNotFound(ManifestError):
-    """There is no such manifest below the data root."""
+    """There is no such manifest, or none that may be read."""
+
+
+class ManifestAway(ManifestError):
+    """The host of a manifest is not reached, or does not give it, just now."""
 
 
 class ManifestTooLarge(ManifestError):

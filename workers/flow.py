@@ -4,6 +4,7 @@
     fetch    the lane's tickets, by `fetch.turns`            → ImageInfo | Body | Failure
     decode   bodies in the pool, a chunk at a time           → what the entry point makes of them
 
+A URL that the run asked for already is not asked for again: its rows share the answer (`repeats`).
 What becomes of an answered row is for `pipeline` to say. The window counts rows from the feed until
 their record was taken, so a reader that stops stops everything behind it, and memory does not
 depend on the number of rows.
@@ -14,22 +15,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Sequence
 from contextlib import aclosing
-from typing import Any, Generic, NamedTuple, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from imaging.facts import ErrorCode, Failure
+from workers.decoding import Decoding, Entry
 from workers.engine import Engine
 from workers.fetch.lanes import Body, Lane, Outcome, Ticket
 from workers.fetch.targets import Target, parse_target, without_userinfo
 from workers.manifest.rows import Row
 from workers.outbox import Outbox, Placed
-from workers.pool.slot import Slot
-from workers.pool.supervisor import PoolClosedError
 from workers.records import Fetch
+from workers.repeats import Answer, Follower, Known, url_key
 
-__all__ = ["WINDOW_PER_CONNECTION", "Entry", "Flow", "shown_url", "usual_window"]
+__all__ = ["WINDOW_PER_CONNECTION", "Flow", "shown_url", "usual_window"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,16 +39,6 @@ R = TypeVar("R", bound=Placed)
 WINDOW_PER_CONNECTION = 4
 #: So many rows are fed before others have their turn.
 ROWS_IN_A_ROW = 16
-#: What one pool call carries at most.
-CHUNK_ITEMS = 12
-CHUNK_BYTES = 32 * 1024 * 1024
-
-
-class Entry(NamedTuple):
-    """What the pool does with a body."""
-
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
 
 
 def usual_window(engine: Engine) -> int:
@@ -67,17 +57,20 @@ class Flow(ABC, Generic[R]):
         outbox: Outbox[R],
         entry: Entry | None,
         timeout: float | None,
+        known: Known | None = None,
     ) -> None:
-        """Without an *entry* the first bytes of a picture answer its row."""
+        """Without an *entry* the first bytes of a picture answer its row. *known* is given by a run
+        that this is a part of.
+        """
         self._engine = engine
         self._rows = rows
         self._outbox = outbox
         self._entry = entry
-        self._bodies: deque[tuple[Ticket, Body]] = deque()
-        self._bodies_came = asyncio.Event()
-        self._decoding: dict[Ticket, Body] = {}
+        self._decoding = Decoding(engine.pool, self._settled)
         self._tasks: set[asyncio.Task[None]] = set()
-        self._halted = False
+        self._part = known is not None
+        self._known = engine.repeats.run() if known is None else known
+        self.halted = False  #: no further row is begun
         downloads = engine.downloads
         self._lane: Lane = engine.turns.open_lane(
             downloads.header if entry is None else downloads.body,
@@ -88,6 +81,9 @@ class Flow(ABC, Generic[R]):
     @abstractmethod
     def _answer(self, row: Row, fetch: Fetch | None, outcome: Any) -> None:
         """Take what became of a row: what the entry point made of it, or a Failure."""
+
+    def _judge(self, target: Target, key: bytes, fetch: Fetch, outcome: Any) -> None:
+        """Look at what a URL came to, before its row is answered."""
 
     async def _together(self) -> AsyncGenerator[Sequence[Row], None]:
         """Rows as they are begun: each by itself, or those that need one another."""
@@ -108,7 +104,7 @@ class Flow(ABC, Generic[R]):
         if self._entry is not None:
             # One more than slots: its chunk is chosen the moment a slot comes free.
             for _ in range(self._engine.pool.size + 1):
-                self._run(self._decode(self._entry))
+                self._run(self._decoding.run(self._entry))
         return self
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
@@ -120,10 +116,13 @@ class Flow(ABC, Generic[R]):
         """A task that fails takes the stream with it: better an end that says so than none."""
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._halted = True
-            self._outbox.fail(error)
-            for other in self._tasks:  # nobody would take what they make
-                other.cancel()
+            self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
+        self.halted = True
+        self._outbox.fail(error)
+        for other in self._tasks:  # nobody would take what they make
+            other.cancel()
 
     async def batches(self, *, idle: float) -> AsyncIterator[list[R]]:
         """Records, as many at a time as have finished; an empty list each *idle* seconds without.
@@ -141,13 +140,10 @@ class Flow(ABC, Generic[R]):
         Returns whether anything was cut off: not where only the reader was late.
         """
         whole = self._outbox.whole
-        begun = [(ticket, None) for ticket in await self._halt()]
-        for ticket, body in [*begun, *self._bodies, *self._decoding.items()]:
-            if body is not None:
-                body.room.release()
+        for ticket in [*await self._halt(), *self._decoding.drop()]:
             self._answer(ticket.row, ticket.fetch, Failure(ErrorCode.CANCELLED))
-        self._bodies.clear()
-        self._decoding.clear()
+        for row, fetch in self._known.leave(self, self._lane):
+            self._answer(row, fetch, Failure(ErrorCode.CANCELLED))
         self._cut()
         self._outbox.cut()
         return not whole
@@ -155,11 +151,14 @@ class Flow(ABC, Generic[R]):
     async def close(self) -> None:
         """Cancel everything; nothing is recorded any more."""
         await self._halt()
-        for _, body in [*self._bodies, *self._decoding.items()]:
-            body.room.release()
+        self._decoding.drop()
+        if not self._outbox.whole:
+            self._known.leave(self, self._lane)
+        if not self._part:
+            self._known.close()
 
     async def _halt(self) -> list[Ticket]:
-        self._halted = True
+        self.halted = True
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -169,7 +168,7 @@ class Flow(ABC, Generic[R]):
 
     async def _feed(self) -> None:
         """Rows → tickets in the lane; rows that cannot be fetched → answered at once."""
-        outbox, turns = self._outbox, self._engine.turns
+        outbox, fed = self._outbox, 0
         try:
             async with aclosing(self._together()) as groups:
                 async for rows in groups:
@@ -179,8 +178,9 @@ class Flow(ABC, Generic[R]):
                         if isinstance(target, Failure):
                             self._answer(row, None, target)
                         else:
-                            turns.add(Ticket(self._lane, row, target))
-                        if row.index % ROWS_IN_A_ROW == 0:
+                            self._ask(row, target)
+                        fed += 1
+                        if fed % ROWS_IN_A_ROW == 0:
                             await asyncio.sleep(0)  # answers are read meanwhile
                     if outbox.full:  # before the next row is read
                         await outbox.room()
@@ -189,53 +189,51 @@ class Flow(ABC, Generic[R]):
         else:
             outbox.end()
 
+    def _ask(self, row: Row, target: Target) -> None:
+        """Answer a row with what is known of its URL, have it wait, or fetch it."""
+        key = url_key(row.url or "", target)
+        # One that is looked at again has a question of its own.
+        found = self._known.find(key) if row.before is None else None
+        if found is None:
+            ticket = Ticket(self._lane, row, target, key)
+            if row.before is None:
+                self._known.begin(ticket)
+            self._engine.turns.add(ticket)
+        elif isinstance(found, Answer):
+            self.follow(row, target, key, found)
+        else:
+            found.followers = found.followers or []
+            found.followers.append(Follower(self, row, target))
+
+    def lead(self, row: Row, target: Target, key: bytes, followers: list[Follower]) -> None:
+        """Fetch for a row that waited for another flow, which has ended, and for others."""
+        ticket = Ticket(self._lane, row, target, key)
+        ticket.followers = followers
+        self._known.begin(ticket)
+        self._engine.turns.add(ticket)
+
+    def follow(self, row: Row, target: Target, key: bytes, answer: Answer) -> None:
+        """Answer a row as that one was which its URL was fetched for. Does not raise."""
+        try:
+            fetch = answer.again()
+            self._judge(target, key, fetch, answer.outcome)
+            self._answer(row, fetch, answer.outcome)
+        except Exception as exc:  # a bug, that must not cost other flows their rows
+            self._failed(exc)
+
+    def _settled(self, ticket: Ticket, outcome: Any) -> None:
+        """Answer a row that was fetched, then those that waited for it."""
+        try:
+            self._judge(ticket.target, ticket.key, ticket.fetch, outcome)
+            self._answer(ticket.row, ticket.fetch, outcome)
+        finally:
+            self._known.settle(ticket, outcome)
+
     def _fetched(self, ticket: Ticket, outcome: Outcome) -> None:
         if isinstance(outcome, Body):
-            self._bodies.append((ticket, outcome))
-            self._bodies_came.set()
+            self._decoding.add(ticket, outcome)
         else:
-            self._answer(ticket.row, ticket.fetch, outcome)
-
-    async def _decode(self, entry: Entry) -> None:
-        """Take a slot, then what waits for it: so chunks grow only while the pool is busy."""
-        pool = self._engine.pool
-        while True:
-            await self._bodies_came.wait()
-            async with pool.slot() as slot:
-                chunk = self._chunk(pool.size)
-                if not chunk:
-                    continue
-                results = await _decoded(slot, entry, [body.data for _, body in chunk])
-            for (ticket, body), result in zip(chunk, results, strict=True):
-                del self._decoding[ticket]
-                body.room.release()
-                self._answer(ticket.row, ticket.fetch, result)
-
-    def _chunk(self, slots: int) -> list[tuple[Ticket, Body]]:
-        """The next bodies, an even share of those waiting, within the bounds of a chunk."""
-        share = max(1, min(CHUNK_ITEMS, len(self._bodies) // slots))
-        chunk: list[tuple[Ticket, Body]] = []
-        size = 0
-        while self._bodies and len(chunk) < share:
-            size += len(self._bodies[0][1].data)
-            if chunk and size > CHUNK_BYTES:
-                break
-            ticket, body = self._bodies.popleft()
-            chunk.append((ticket, body))
-            self._decoding[ticket] = body
-        if not self._bodies:
-            self._bodies_came.clear()
-        return chunk
-
-
-async def _decoded(slot: Slot, entry: Entry, data: list[bytes]) -> list[Any]:
-    try:
-        return await slot.run(entry.function, data, *entry.args)
-    except PoolClosedError:
-        raise
-    except Exception:  # a bug: their rows have an answer all the same
-        logger.exception("a chunk was not decoded", extra={"action": "decode_failed"})
-        return [Failure(ErrorCode.INTERNAL, "no process to decode it")] * len(data)
+            self._settled(ticket, outcome)
 
 
 def shown_url(row: Row) -> str | None:

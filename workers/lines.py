@@ -36,9 +36,14 @@ def _plain(value: object) -> object:
 
 
 def start_line(
-    *, kind: str, manifest: str | None, options: dict[str, Any], job: str | None = None
+    *,
+    kind: str,
+    manifest: str | None,
+    options: dict[str, Any],
+    job: str | None = None,
+    **more: Any,
 ) -> bytes:
-    """The first line of a stream, or of the results of a *job*."""
+    """The first line of a stream, or of the results of a *job*; *more* fields stand last."""
     return encode_line(
         {
             "type": "start",
@@ -47,5 +52,6 @@ def start_line(
             "job": job,
             "manifest": manifest,
             "options": options,
+            **more,
         }
     )

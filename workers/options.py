@@ -37,6 +37,7 @@ class InfoOptions:
     timeout: float | None = None  #: seconds a picture, instead of the setting
     thumbnail: int | None = None  #: long side of a WebP beside the facts; implies full depth
     extra: bool = False  #: pass the other columns of the manifest through
+    changes: bool = False  #: the manifest is an earlier answer: say what has changed since
 
     @property
     def needs_body(self) -> bool:

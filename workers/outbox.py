@@ -7,6 +7,7 @@ is between (queued, fetched, decoded, waiting for its turn or for the reader) is
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from typing import Generic, Protocol, TypeVar
 
@@ -37,7 +38,7 @@ R = TypeVar("R", bound=Placed)
 
 class Outbox(Generic[R]):
     """Admits rows, takes their records, gives them out in batches. A record answers rows that were
-    admitted one behind the other, one or several.
+    admitted one behind the other, one or several; in order is the order they were admitted in.
     """
 
     def __init__(self, window: int, *, ordered: bool) -> None:
@@ -45,8 +46,9 @@ class Outbox(Generic[R]):
         self._ordered = ordered
         self._open = 0  # admitted, not given out
         self._out: list[R] = []
-        self._early: dict[int, R] = {}  # ordered: finished before their turn
-        self._next: int | None = None  # ordered: whose turn it is
+        # Ordered: finished before their turn. Several of one index where a manifest repeats it.
+        self._early: dict[int, list[R]] = {}
+        self._turns: deque[int] = deque()  # ordered: the rows that had none, the next one first
         self._ended = False
         self._was_cut = False
         self._error: BaseException | None = None
@@ -70,22 +72,31 @@ class Outbox(Generic[R]):
         if self._was_cut:
             return
         self._open += 1
-        if self._next is None:
-            self._next = index
+        if self._ordered:
+            self._turns.append(index)
 
     def put(self, record: R) -> None:
         """Take the record of admitted rows; none any more once it was cut."""
         if self._was_cut:
             return
         if self._ordered:
-            self._early[record.index] = record
-            while self._next is not None and self._next in self._early:
-                turn = self._early.pop(self._next)
+            self._early.setdefault(record.index, []).append(record)
+            turns = self._turns
+            while turns and (turn := self._take(turns[0])) is not None:
                 self._out.append(turn)
-                self._next += turn.width
+                for _ in range(turn.width):
+                    turns.popleft()
         else:
             self._out.append(record)
         self._wake()
+
+    def _take(self, index: int) -> R | None:
+        """The next record of a row that finished before its turn."""
+        if (waiting := self._early.get(index)) is None:
+            return None
+        if len(waiting) == 1:
+            del self._early[index]
+        return waiting.pop(0)
 
     def end(self, error: Exception | None = None) -> None:
         """No row is admitted any more; *error* goes to the reader behind the last record."""
@@ -105,7 +116,9 @@ class Outbox(Generic[R]):
 
     def cut(self) -> None:
         """End now: rows without a record will not get one."""
-        self._out += [self._early.pop(index) for index in sorted(self._early)]
+        early = [self._take(index) for index in self._turns]
+        self._out += [record for record in early if record is not None]
+        self._turns.clear()
         self._open = _rows(self._out)
         self._was_cut = True
         self.end()
@@ -129,7 +142,7 @@ class Outbox(Generic[R]):
             raise self._error
 
     def _held(self) -> int:
-        return _rows(self._out) + _rows(self._early.values())
+        return _rows(self._out) + sum(_rows(waiting) for waiting in self._early.values())
 
     def _all_out(self) -> bool:
         return self._ended and self._open == _rows(self._out)

@@ -16,17 +16,22 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar
 
 from imaging.examine import Examined
+from imaging.facts import ImageInfo
 from workers.batches.assembly import Assembly, Prepared, cancelled
 from workers.batches.predicting import predict_batch
 from workers.batches.recipe import Recipe
 from workers.batches.records import BatchRecord
+from workers.changes import UNJUDGED, carried, judge_change
+from workers.decoding import Entry
 from workers.engine import Engine
-from workers.flow import Entry, Flow, shown_url, usual_window
+from workers.fetch.targets import Target
+from workers.flow import Flow, shown_url, usual_window
 from workers.manifest.rows import Row
 from workers.options import BatchOptions, InfoOptions
 from workers.outbox import Outbox, Placed
 from workers.pool import entries
 from workers.records import Fetch, Record
+from workers.repeats import Known
 
 __all__ = [
     "Inspection",
@@ -41,24 +46,35 @@ R = TypeVar("R", bound=Placed)
 
 
 def inspect_rows(
-    engine: Engine, rows: AsyncIterator[Row], options: InfoOptions
+    engine: Engine, rows: AsyncIterator[Row], options: InfoOptions, known: Known | None = None
 ) -> AbstractAsyncContextManager[Flow[Record]]:
-    """Look at every row. Leaving the context cancels what is still under way."""
-    return _opened(lambda: Inspection(engine, rows, options))
+    """Look at every row. Leaving the context cancels what is still under way.
+
+    *known*, here and below, is given where the rows are a part of a run only.
+    """
+    return _opened(lambda: Inspection(engine, rows, options, known))
 
 
 def prepare_rows(
-    engine: Engine, rows: AsyncIterator[Row], options: BatchOptions, recipe: Recipe
+    engine: Engine,
+    rows: AsyncIterator[Row],
+    options: BatchOptions,
+    recipe: Recipe,
+    known: Known | None = None,
 ) -> AbstractAsyncContextManager[Flow[Prepared]]:
     """Fetch and decode every row, and go no further. Whoever takes them has room for the arrays."""
-    return _opened(lambda: Preparation(engine, rows, options, recipe))
+    return _opened(lambda: Preparation(engine, rows, options, recipe, known))
 
 
 def predict_batches(
-    engine: Engine, rows: AsyncIterator[Row], options: BatchOptions, recipe: Recipe
+    engine: Engine,
+    rows: AsyncIterator[Row],
+    options: BatchOptions,
+    recipe: Recipe,
+    known: Known | None = None,
 ) -> AbstractAsyncContextManager[Flow[BatchRecord]]:
     """Predict every batch. Leaving the context cancels what is still under way."""
-    return _opened(lambda: Prediction(engine, rows, options, recipe))
+    return _opened(lambda: Prediction(engine, rows, options, recipe, known))
 
 
 @asynccontextmanager
@@ -73,7 +89,13 @@ async def _opened(make: Callable[[], Flow[R]]) -> AsyncIterator[Flow[R]]:
 class Inspection(Flow[Record]):
     """Rows → facts."""
 
-    def __init__(self, engine: Engine, rows: AsyncIterator[Row], options: InfoOptions) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        rows: AsyncIterator[Row],
+        options: InfoOptions,
+        known: Known | None = None,
+    ) -> None:
         examine = Entry(entries.examine_item, (engine.limits, options.thumbnail))
         super().__init__(
             engine,
@@ -81,21 +103,41 @@ class Inspection(Flow[Record]):
             outbox=Outbox(usual_window(engine), ordered=options.ordered),
             entry=examine if options.needs_body else None,
             timeout=options.timeout,
+            known=known,
         )
+        self._options = options
+
+    def _judge(self, target: Target, key: bytes, fetch: Fetch, outcome: Any) -> None:
+        info = outcome.info if isinstance(outcome, Examined) else outcome
+        if isinstance(info, ImageInfo):
+            placeholders, host = self._engine.placeholders, target.origin.host
+            if placeholders.suspects(key, host, fetch.final_url, info):
+                fetch.suspect_placeholder = True
 
     def _answer(self, row: Row, fetch: Fetch | None, outcome: Any) -> None:
-        thumbnail = None
+        thumbnail = change = None
         if isinstance(outcome, Examined):
             outcome, thumbnail = outcome.info, outcome.thumbnail
-        shown = shown_url(row)
-        self._outbox.put(Record(row.index, row.id, shown, outcome, fetch, thumbnail, row.extra))
+        if row.before is not None:
+            change = judge_change(row.before, outcome, fetch, full=self._options.needs_body)
+            if change.verdict == "unchanged":
+                outcome = carried(row.before, outcome)
+        elif self._options.changes:
+            change = UNJUDGED
+        shown, extra = shown_url(row), row.extra
+        self._outbox.put(Record(row.index, row.id, shown, outcome, fetch, thumbnail, extra, change))
 
 
 class Preparation(Flow[Prepared]):
     """Rows → pixels."""
 
     def __init__(
-        self, engine: Engine, rows: AsyncIterator[Row], options: BatchOptions, recipe: Recipe
+        self,
+        engine: Engine,
+        rows: AsyncIterator[Row],
+        options: BatchOptions,
+        recipe: Recipe,
+        known: Known | None = None,
     ) -> None:
         super().__init__(
             engine,
@@ -103,6 +145,7 @@ class Preparation(Flow[Prepared]):
             outbox=Outbox(recipe.window(usual_window(engine)), ordered=False),
             entry=_prepare(engine, recipe),
             timeout=options.timeout,
+            known=known,
         )
 
     def _answer(self, row: Row, fetch: Fetch | None, outcome: Any) -> None:
@@ -113,7 +156,12 @@ class Prediction(Flow[BatchRecord]):
     """Rows → batches → predictions."""
 
     def __init__(
-        self, engine: Engine, rows: AsyncIterator[Row], options: BatchOptions, recipe: Recipe
+        self,
+        engine: Engine,
+        rows: AsyncIterator[Row],
+        options: BatchOptions,
+        recipe: Recipe,
+        known: Known | None = None,
     ) -> None:
         super().__init__(
             engine,
@@ -121,6 +169,7 @@ class Prediction(Flow[BatchRecord]):
             outbox=Outbox(recipe.window(usual_window(engine)), ordered=options.ordered),
             entry=_prepare(engine, recipe),
             timeout=options.timeout,
+            known=known,
         )
         self._recipe = recipe
         self._assemblies: dict[int, Assembly] = {}  # until they have their record
@@ -133,10 +182,14 @@ class Prediction(Flow[BatchRecord]):
         must not wait for a client that sends slowly, or does not read.
         """
         batch: list[Row] = []
+        size = self._recipe.batch_size
         try:
             async for row in self._rows:
+                if batch and row.index // size != batch[0].index // size:
+                    yield batch  # rows that are done already were left out
+                    batch = []
                 batch.append(row)
-                if (row.index + 1) % self._recipe.batch_size == 0:
+                if (row.index + 1) % size == 0:
                     yield batch
                     batch = []
         except Exception:  # what was read before has its answer
@@ -155,7 +208,7 @@ class Prediction(Flow[BatchRecord]):
     def _answer(self, row: Row, fetch: Fetch | None, outcome: Any) -> None:
         assembly = self._assemblies[row.index // self._recipe.batch_size]
         assembly.put(Prepared(row, fetch, outcome))
-        if assembly.whole and not self._halted:
+        if assembly.whole and not self.halted:
             self._run(self._predict(assembly))
 
     async def _predict(self, assembly: Assembly) -> None:

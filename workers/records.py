@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from imaging.facts import Failure, ImageInfo
+from workers.changes import Change, Earlier
 from workers.lines import encode_line, encode_value
 
 __all__ = ["Answered", "Fetch", "Record", "failure_json"]
@@ -102,6 +103,33 @@ def failure_json(failure: Failure) -> dict[str, Any]:
     return error
 
 
+def _outcome_json(outcome: ImageInfo | Failure) -> dict[str, Any]:
+    if isinstance(outcome, Failure):
+        return {"image_info": None, "error": failure_json(outcome)}
+    return {"image_info": _info_json(outcome)}
+
+
+def _change_json(change: Change) -> dict[str, Any]:
+    told: dict[str, Any] = {"change": change.verdict}
+    if change.what:
+        told["changed"] = dict(change.what)
+    if change.kept is not None:
+        told["before"] = _earlier_json(change.kept)
+    return told
+
+
+def _earlier_json(earlier: Earlier) -> dict[str, Any]:
+    """As much of the earlier record as `earlier_of` reads."""
+    fetch: dict[str, Any] = {
+        "final_url": earlier.final_url,
+        "etag": earlier.etag,
+        "last_modified": earlier.last_modified,
+    }
+    if earlier.opt_out is not None:
+        fetch["opt_out"] = earlier.opt_out
+    return {**_outcome_json(earlier.outcome), "fetch": fetch}
+
+
 @dataclass(frozen=True, slots=True)
 class Record:
     """The answer to one row: facts, or why there are none."""
@@ -113,6 +141,7 @@ class Record:
     fetch: Fetch | None = None  #: None where nothing was fetched
     thumbnail: str | None = None  #: a `data:` URI
     extra: bytes | None = None  #: the manifest's other columns: a JSON object
+    change: Change | None = None  #: of a re-census: since the earlier one
 
     @property
     def width(self) -> int:
@@ -122,7 +151,8 @@ class Record:
     def answers(self) -> Iterator[Answered]:
         """What to count."""
         failure = self.outcome if isinstance(self.outcome, Failure) else None
-        yield Answered(self.index, self.url, failure, self.fetch)
+        verdict = self.change.verdict if self.change is not None else None
+        yield Answered(self.index, self.url, failure, self.fetch, verdict)
 
     def line(self) -> bytes:
         """The record as one NDJSON line."""
@@ -132,15 +162,13 @@ class Record:
             "id": self.id,
             "url": self.url,
         }
-        if isinstance(self.outcome, Failure):
-            line["image_info"] = None
-            line["error"] = failure_json(self.outcome)
-        else:
-            line["image_info"] = _info_json(self.outcome)
+        line |= _outcome_json(self.outcome)
         if self.thumbnail is not None:
             line["thumbnail"] = self.thumbnail
         if self.extra is not None:
             line["extra"] = orjson.Fragment(self.extra)
+        if self.change is not None:
+            line |= _change_json(self.change)
         line["fetch"] = self.fetch.json() if self.fetch is not None else None
         return encode_line(line)
 

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from imaging.predictors.about import Spec, parse_class
 from workers.fetch.guard import Network, parse_network
+from workers.manifest.addresses import Prefix, parse_prefix
 
 __all__ = ["OF_SERVER", "PREFIX", "VERSION", "WorkSettings"]
 
@@ -47,6 +48,9 @@ class WorkSettings(BaseSettings):
 
     data_root: Path = Field(Path("data"), description="manifests and uploads live below it")
     var: Path = Field(Path("var"), description="where a Redis of our own keeps its files")
+    manifest_urls: Annotated[tuple[Prefix, ...], NoDecode] = Field(
+        (), description="prefixes of the https, http and s3 URLs a filepath may have"
+    )
     models_dir: Path | None = Field(None, description="ONNX files that requests may name")
     predictors: Annotated[tuple[Spec, ...], NoDecode] = Field(
         (), description="name=module:Class of predictors of your own"
@@ -130,6 +134,14 @@ class WorkSettings(BaseSettings):
         parts = _split(value)
         if isinstance(parts, list | tuple):
             return tuple(parse_network(part) if isinstance(part, str) else part for part in parts)
+        return parts
+
+    @field_validator("manifest_urls", mode="before")
+    @classmethod
+    def _prefixes(cls, value: object) -> object:
+        parts = _split(value)
+        if isinstance(parts, list | tuple):
+            return tuple(parse_prefix(part) if isinstance(part, str) else part for part in parts)
         return parts
 
     @field_validator("trusted_hosts", mode="before")

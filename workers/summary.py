@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from imaging.facts import ErrorCode
+from imaging.facts import ErrorCode, Failure
+from workers.diagnosis import diagnose
+from workers.hosts_counted import HostsCounted
 from workers.lines import encode_line
 from workers.outbox import Placed
 from workers.records import Answered
@@ -38,15 +40,27 @@ class Summary:
     errors: Counter[str] = field(default_factory=Counter)
     http_statuses: Counter[str] = field(default_factory=Counter)
     changes: Counter[str] = field(default_factory=Counter)  #: of a re-census
+    hosts: HostsCounted = field(default_factory=HostsCounted)  #: what failed where
 
     @property
     def failed(self) -> int:
         """Rows without facts, or without a prediction."""
         return self.rows - self.ok
 
+    @property
+    def retryable(self) -> int:
+        """Failures that may pass when they are asked for again."""
+        passing = [code for code in ErrorCode if code.retryable]
+        statuses = [(text, rows) for text, rows in self.http_statuses.items() if text.isdecimal()]
+        return sum(self.errors[code] for code in passing) + sum(
+            rows
+            for text, rows in statuses
+            if Failure(ErrorCode.HTTP_STATUS, http_status=int(text)).retryable
+        )
+
     def count(self, record: Answering) -> None:
         """Add one record."""
-        for _, _, failure, fetch, change in record.answers():
+        for index, url, failure, fetch, change in record.answers():
             self.rows += 1
             if fetch is not None:
                 self.bytes += fetch.bytes
@@ -54,10 +68,17 @@ class Summary:
                 self.changes[change] += 1
             if failure is None:
                 self.ok += 1
+                if fetch is not None and fetch.suspect_placeholder:
+                    self.hosts.placeholder(index, url)
                 continue
             self.errors[failure.code.value] += 1
             if failure.code is ErrorCode.HTTP_STATUS:
                 self.http_statuses[str(failure.http_status)] += 1
+            self.hosts.failed(index, url, failure)
+
+    def diagnosis(self) -> list[dict[str, str]]:
+        """What it means, in plain words: an object for each finding."""
+        return [finding._asdict() for finding in diagnose(self)]
 
     def line(
         self,
@@ -81,6 +102,7 @@ class Summary:
             "errors": dict(self.errors.most_common()),
             "http_statuses": dict(self.http_statuses.most_common()),
             "bytes": self.bytes,
+            **({"diagnosis": diagnosis} if (diagnosis := self.diagnosis()) else {}),
             **({"changes": dict(self.changes.most_common())} if self.changes else {}),
             "seconds": round(seconds, 3),
             "manifest_sha256": manifest_sha256,

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import typer
 
+from scripts.cli import of_processes, of_runs, of_server
+
 __all__ = ["app"]
 
 app = typer.Typer(
     name="imagecensus",
-    help="One record per image URL, always: facts and predictions of whole lists of pictures.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
 @app.callback()
 def _root() -> None:
-    pass
+    """One record per image URL, always: facts and predictions of whole lists of pictures."""
+
+
+of_runs.register(app)
+of_server.register(app)
+of_processes.register(app)

@@ -8,11 +8,13 @@ import enum
 import functools
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from hosting.editions import Editions
 from hosting.pictures import Picture
 from hosting.requests import Request, parse_range
+from hosting.validators import Validators, unmodified, validated
 from hosting.wire import Wire
 
 
@@ -58,6 +60,9 @@ class Asking:
     seen: Counter[str]
     ranges: Ranges
     framing: Framing
+    editions: Editions = field(default_factory=Editions)
+    validators: Validators = Validators.BOTH
+    conditions: bool = True
     refusal: int | None = None
     halves: bool = False
     stalls: bool = False
@@ -82,7 +87,12 @@ def phrase(status: int) -> str:
 
 
 def serve(chosen: Picture, asking: Asking) -> Answer:
-    """A picture, or the part of it that was asked for, in the manner asked for."""
+    """A picture, or the part of it that was asked for, in the manner asked for; 304 where the
+    client says that it has it.
+    """
+    chosen = validated(chosen, asking.validators)
+    if asking.conditions and unmodified(chosen, asking.request):
+        return Answer(304, chosen.headers, b"")
     headers, body, status = chosen.headers, chosen.data, 200
     result = Answer(status, headers, body, asking.framing, stalls=asking.stalls)
     if asking.ranges is not Ranges.IGNORED:
@@ -99,7 +109,8 @@ def _part(whole: Answer, chosen: Picture, asking: Asking) -> Answer:
     if asking.refusal is not None:
         return plain(asking.refusal)
     headers, total = asking.request.headers, len(chosen.data)
-    if headers.get("if-range", chosen.etag) not in (chosen.etag, chosen.last_modified):
+    known = headers.get("if-range")
+    if known is not None and known not in (chosen.etag, chosen.last_modified):
         return whole
     span = parse_range(headers["range"], total)
     if span is None:

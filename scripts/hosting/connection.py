@@ -19,6 +19,7 @@ MAX_AHEAD_BYTES = 262_144  # of pipelined requests, before reading waits for ans
 CHUNK_BYTES = 16_384
 ZEROS = bytes(CHUNK_BYTES)
 CONTROLS = ("/_count", "/_requests", "/_reset")
+EDITING = ("/_change/", "/_remove/")
 
 
 class Host(Protocol):
@@ -113,7 +114,7 @@ class Connection(asyncio.Protocol):
 
     def take(self, request: Request) -> None:
         """Count a request and answer it, now or later."""
-        if request.target in CONTROLS:
+        if request.target in CONTROLS or request.target.startswith(EDITING):
             self.write(request, self.host.control(request))
             return
         counts = self.host.counts

@@ -20,6 +20,10 @@ chooses the picture: `/slow/50/no-range/cat` is the picture of `/cat`, late and 
     /refuse-range/<status>/…    that status to a Range, the picture without
     /truncated/…  /stall/…      half of the body, then the close · then nothing
     /endless/…                  the picture, then zeros until the client leaves
+    /only-tag/…  /weak-tag/…    no Last-Modified · and the ETag a weak one
+    /only-date/…                no ETag
+    /no-validators/…            neither
+    /no-conditions/…            both, and no 304 whatever the client has
     /hostile/<name>/…           what hostile hosts do; `--list-hostile` prints the names
 """
 
@@ -30,6 +34,7 @@ from hosting.answers import Answer, Asking, Framing, Ranges, plain, serve
 from hosting.hostile import MISDEEDS
 from hosting.pictures import MADE_AT, Picture, choose, picture
 from hosting.requests import NonsenseError
+from hosting.validators import Validators
 
 EMPTY = picture("empty", b"", "image/jpeg", MADE_AT)
 PAGE = picture("page", b"<!doctype html><title>Not here</title>\n", "text/html", MADE_AT)
@@ -160,6 +165,11 @@ PREFIXES: Mapping[str, Step] = {
     "endless": _set(ranges=Ranges.IGNORED, framing=Framing.ENDLESS),
     "no-total": _set(ranges=Ranges.NO_TOTAL),
     "wrong-offset": _set(ranges=Ranges.WRONG_OFFSET),
+    "only-tag": _set(validators=Validators.TAG),
+    "weak-tag": _set(validators=Validators.WEAK),
+    "only-date": _set(validators=Validators.DATE),
+    "no-validators": _set(validators=Validators.NONE),
+    "no-conditions": _set(conditions=False),
     "truncated": _set(halves=True),
     "stall": _set(halves=True, stalls=True),
 }
@@ -176,6 +186,7 @@ def answer(asking: Asking, names: Sequence[str]) -> Answer:
         result = serve(found, asking) if isinstance(found, Picture) else found
         break
     else:
-        result = serve(asking.shelf[choose(rest, names)], asking)
+        edition = asking.editions.picture(rest, asking.shelf, names)
+        result = plain(404, text="removed") if edition is None else serve(edition, asking)
     result.delay_s = asking.delay_s
     return result

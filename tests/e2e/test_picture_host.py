@@ -355,6 +355,56 @@ def test_endless_body_goes_on_until_the_client_leaves(host: Running, whole: byte
     host.settle(in_flight=0, connections_open=0)
 
 
+@pytest.mark.parametrize(
+    ("manner", "there"),
+    [
+        ("", ("ETag", "Last-Modified")),
+        ("only-tag/", ("ETag",)),
+        ("weak-tag/", ("ETag",)),
+        ("only-date/", ("Last-Modified",)),
+        ("no-validators/", ()),
+    ],
+)
+def test_client_that_has_the_picture_is_told_so(
+    host: Running, whole: bytes, manner: str, there: tuple[str, ...]
+) -> None:
+    """304 without a body, by tag or by date, whichever are told; another tag decides alone."""
+    path = f"/{manner}by-name/a.jpg"
+    first = host.ask(path)
+    assert first.body == whole
+    assert tuple(name for name in ("ETag", "Last-Modified") if first.headers[name]) == there
+    named = {"ETag": "If_None_Match", "Last-Modified": "If_Modified_Since"}
+    for name in there:
+        again = host.ask(path, Range="bytes=0-9", **{named[name]: first.headers[name]})
+        assert (again.status, again.body) == (304, b"")
+        assert again.headers[name] == first.headers[name]
+        assert again.headers["Content-Length"] is None
+    date = "Fri, 31 Dec 2100 00:00:00 GMT"
+    assert host.ask(path, If_None_Match='"another"', If_Modified_Since=date).status == 200
+    assert host.ask(path, If_Modified_Since="yesterday").status == 200
+    known = {"If_None_Match": first.headers["ETag"] or '"x"', "If_Modified_Since": date}
+    assert host.ask(f"/no-conditions{path}", **known).body == whole
+
+
+def test_pictures_are_changed_and_removed_until_the_reset(host: Running) -> None:
+    """Of one path; in every manner. What is removed may come back as another."""
+    first, neighbour = host.ask("/x/1"), host.ask("/x/2")
+    assert host.ask("/_change/x/1", method="POST").status == 200
+    second = host.ask("/no-range/x/1")
+    assert second.body != first.body
+    for name in ("ETag", "Last-Modified", "X-Picture"):
+        assert second.headers[name] != first.headers[name]
+    assert host.ask("/x/1", If_None_Match=first.headers["ETag"]).status == 200
+    host.ask("/_remove/x/1", method="POST")
+    assert host.ask("/x/1").status == 404
+    assert host.ask("/x/2").body == neighbour.body
+    host.ask("/_change/x/1", method="POST")
+    assert host.ask("/x/1").body not in (first.body, second.body)
+    host.ask("/_reset", method="POST")
+    assert host.ask("/x/1").headers["ETag"] == first.headers["ETag"]
+    assert host.ask("/_change/x/1").status == 405
+
+
 def test_counts_tell_what_was_served(host: Running) -> None:
     """Bodies' bytes, one connection for what it asked, and nothing of the counting itself."""
     connection = HTTPConnection(*host.address, timeout=5)

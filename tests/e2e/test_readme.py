@@ -26,8 +26,10 @@ PORT_FILE = "picture_port"
 BUILD = ("./scripts/run", "./scripts/test")
 #: Each prints record lines.
 CENSUSES = [command for command in COMMANDS if command.startswith(("curl -N", "job="))]
+#: Each writes or looks at a result file, one after the other.
+RUNS = [command for command in COMMANDS if command.startswith(".venv/bin/imagecensus")]
 #: Each prints the id of a job.
-SUBMISSIONS = [command for command in COMMANDS if command not in (*BUILD, *CENSUSES)]
+SUBMISSIONS = [command for command in COMMANDS if command not in (*BUILD, *CENSUSES, *RUNS)]
 
 
 def environment(data_root: Path, **given: str) -> dict[str, str]:
@@ -41,7 +43,8 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder  #: data/ and scripts/ are in it
-        (folder / "scripts").symlink_to(ROOT / "scripts")
+        for name in ("scripts", ".venv"):
+            (folder / name).symlink_to(ROOT / name)
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port = free.getsockname()[1]
         self.env = environment(folder / "data", CENSUS_PORT=str(self.port))
@@ -98,6 +101,7 @@ def test_the_readme_has_the_two_commands() -> None:
         assert os.access(ROOT / command, os.X_OK)
     assert [command.split()[0] for command in SUBMISSIONS] == ["./scripts/redis-cli", "curl"]
     assert len(CENSUSES) == 6
+    assert len(RUNS) == 2
 
 
 def answered(lines: list[dict[str, Any]]) -> list[int]:
@@ -151,6 +155,18 @@ def test_a_census_of_the_readme_is_whole(command: str, demo: Demo) -> None:
         assert said[-1]["type"] == "summary"
         assert said[-1]["complete"] is True
         assert said[-1]["rows"] == records > 0
+
+
+def test_the_command_of_the_readme_makes_whole_files(demo: Demo) -> None:
+    """Both blocks, as they stand, in the order in which they stand."""
+    for command in RUNS:
+        demo.shell(command)
+
+    for name in ("facts.ndjson", "today.ndjson"):
+        said = [json.loads(line) for line in (demo.folder / name).read_text().splitlines()]
+        assert answered(said) == list(range(demo.rows))
+        assert said[-1]["complete"] is True
+    assert said[-1]["changes"]["unchanged"] >= 20
 
 
 @pytest.mark.parametrize("command", SUBMISSIONS)

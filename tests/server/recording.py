@@ -79,7 +79,20 @@ class Recording:
         failed = oks.count(False)
         counts = ("error:bad_url", failed) if failed else ()
         named = [*keys.of_job(self.job), keys.shards(KIND)]
-        said = ("0-1", shard, len(oks), lines, TTL, len(oks) - failed, 10 * len(oks), *counts)
+        said = (
+            "0-1",
+            shard,
+            len(oks),
+            lines,
+            TTL,
+            len(oks) - failed,
+            10 * len(oks),
+            "",
+            0,
+            0,
+            0,
+            *counts,
+        )
         answer = await Script("commit")(self.redis, named, *said)
         assert answer in (b"OK", b"DUP"), answer
         return lines

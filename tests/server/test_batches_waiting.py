@@ -24,7 +24,7 @@ NARROW = {"max_inflight_bytes": "1MiB", "max_image_bytes": "1MiB"}
 async def answered(served: Served, host: PictureHost) -> None:
     """A batch of the largest size there may be is predicted."""
     async with asyncio.timeout(10):
-        asked = {"images": [f"{host}/a"] * 64, "batch_size": 64}
+        asked = {"images": [f"{host}/a?n={n}" for n in range(64)], "batch_size": 64}
         assert (await served.ask(BATCH, json=asked)).summary()["ok"] == 64
 
 

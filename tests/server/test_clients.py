@@ -51,7 +51,7 @@ async def test_a_client_that_vanishes_while_it_is_written_to_is_no_error(
     caplog.set_level("INFO")
     monkeypatch.setattr(ndjson, "IDLE_SECONDS", 0.001)
     monkeypatch.setattr(keyed, "IDLE_SECONDS", 0.001)
-    body = json.dumps({"images": [f"{host}/silent/"] * 20}).encode()
+    body = json.dumps({"images": [f"{host}/silent/{n}" for n in range(20)]}).encode()
     for _ in range(10):
         async with served.talk() as talk:
             await talk.ask(body=body, Content_Type="application/json", Accept=accept)

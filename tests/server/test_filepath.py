@@ -160,7 +160,6 @@ def traps(data_root: Path, manifest: Path, tmp_path: Path) -> None:
         "images.tsv\0",
         "x" * 300,
         "x/" * 3000,
-        "https://example.org/images.tsv",
     ],
 )
 async def test_whatever_is_no_manifest_below_the_root_answers_alike(

@@ -55,7 +55,10 @@ async def test_an_upload_is_done_as_a_stream_is(consumed: Queue) -> None:
         streamed.summary()["errors"],
         True,
     )
-    assert (await consumed.state(job))["rows"]["total"] == 1000
+    state = await consumed.state(job)
+    assert state["rows"]["total"] == 1000
+    assert [one["rule"] for one in state["diagnosis"]] == ["manifest"]
+    assert state["diagnosis"] == summary["diagnosis"] == streamed.summary()["diagnosis"]
     await wait_until(lambda: not consumed.uploads())
 
 

@@ -50,7 +50,7 @@ async def large(recording: Recording, shards: int, *, size: int = 100_000) -> No
     named = [*names.of_job(recording.job), names.shards("images_info")]
     for number in range(recording.fed, recording.fed + shards):
         await recording.feed()
-        said = ("0-1", number, 1, line, 100, 1, 0)
+        said = ("0-1", number, 1, line, 100, 1, 0, "", 0, 0, 0)
         await ledger.Script("commit")(recording.redis, named, *said)
 
 

@@ -304,13 +304,14 @@ NAMES = [
     *("kind", "manifest", "options", "reason", "created", "started", "finished", "total"),
     *("fed", "done", "dropped", "rows", "ok", "bytes", "size", "offset", "rows_fed", "released"),
     *("rate_at", "rate_rows", "last_at", "last_rows", "paused", "manifest_sha256"),
-    *("error:", "error:timeout", "status:404", "status:\udcff"),
+    *("error:", "error:timeout", "status:404", "status:\udcff", "hosts", "change:gone"),
 ]
 VALUES = st.one_of(
     st.binary(max_size=20),
     st.integers(-(10**20), 10**20).map(lambda number: str(number).encode()),
     st.floats().map(lambda number: str(number).encode()),
     st.sampled_from([b"[[", b"[" * 500 + b"]" * 500, b'{"limit": "x"}', b'{"a":' * 300 + b"1"]),
+    st.sampled_from([b"9" * 18, b'{"hosts":{"a":{"failed":9,"reasons":{"timeout":[9,"x"]}}}}']),
     st.sampled_from([b'{"limit": 3}', b'{"a":' * 300 + b"1" + b"}" * 300, b"1-0", b"9" * 25]),
 )
 

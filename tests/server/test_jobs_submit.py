@@ -78,6 +78,7 @@ async def test_a_job_is_what_was_asked_for(queue: Queue, options: dict[str, Any]
         ({"filepath": "missing.tsv"}, 422, "filepath"),
         ({"filepath": "../jobs.tsv"}, 422, "filepath"),
         ({"images": ["foo"], "ordered": True}, 422, "ordered"),
+        ({"filepath": "a.ndjson", "changes": True}, 422, "changes"),
         ({"images": ["foo"], "depht": "full"}, 422, "depht"),
         ({"images": ["foo"], "limit": float("nan")}, 400, None),
         ({"images": "foo"}, 422, "images"),

@@ -92,6 +92,7 @@ async def test_start_tells_what_was_asked(served: Served, manifest: Path) -> Non
             "timeout": None,
             "thumbnail": None,
             "extra": False,
+            "changes": False,
         },
     }
     for line in answer.body.splitlines():

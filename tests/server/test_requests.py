@@ -280,6 +280,7 @@ async def test_options_are_told_and_kept_to(served: Served, host: PictureHost) -
         "timeout": 0.05,
         "thumbnail": None,
         "extra": False,
+        "changes": False,
     }
     (record,) = answer.records()
     assert record["error"]["code"] == "timeout"

@@ -52,6 +52,50 @@ async def test_ordered_records_wait_for_their_turn(first: int) -> None:
     assert await taken(outbox) == sorted(order)
 
 
+async def test_ordered_records_of_one_index_each_have_their_turn() -> None:
+    """A file that repeats a row: none is lost, and nothing waits for ever."""
+    order = [7, 5, 9, 5, 0, 5]
+    outbox = Outbox(100, ordered=True)
+    fill(outbox, order)
+    outbox.end()
+    async with asyncio.timeout(5):
+        assert await taken(outbox) == sorted(order)
+    cut = Outbox(100, ordered=True)
+    cut.admit(3)
+    fill(cut, order)
+    cut.cut()
+    assert await taken(cut) == sorted(order)
+
+
+async def test_in_order_is_the_order_of_admission() -> None:
+    """Rows that are done already were left out: indexes have gaps."""
+    outbox = Outbox(100, ordered=True)
+    order = [3, 4, 9, 40, 41, 1000]
+    for index in order:
+        outbox.admit(index)
+    for index in (41, 4, 1000, 3):
+        outbox.put(record(index))
+    batches = outbox.batches(idle=0.01)
+    assert [each.index for each in await anext(batches)] == [3, 4]
+    for index in (40, 9):
+        outbox.put(record(index))
+    outbox.end()
+    assert [each.index async for some in batches for each in some] == [9, 40, 41, 1000]
+    assert not outbox._turns
+
+
+async def test_gaps_of_whole_batches() -> None:
+    """A record of several rows takes the turns of so many that were admitted."""
+    outbox: Outbox[Wide] = Outbox(100, ordered=True)
+    for index in (*range(4, 8), *range(16, 20), 24, 25):
+        outbox.admit(index)
+    for wide in (Wide(24, 2), Wide(16, 4), Wide(4, 4)):
+        outbox.put(wide)
+    outbox.end()
+    assert outbox.whole
+    assert await taken(outbox) == [4, 16, 24]
+
+
 class Wide(NamedTuple):
     """A record of several rows."""
 
@@ -208,6 +252,18 @@ async def test_cut_gives_what_is_there_and_ends() -> None:
     outbox.cut()
     async with asyncio.timeout(5):
         assert await taken(outbox) == [0, 3, 5]
+
+
+async def test_cut_keeps_the_order_of_admission() -> None:
+    """Of rows with gaps, and of a batch of which some rows only were begun."""
+    outbox: Outbox[Wide] = Outbox(100, ordered=True)
+    for index in (*range(8, 12), *range(20, 24), *range(40, 44)):
+        outbox.admit(index)
+    for wide in (Wide(40, 4), Wide(9, 2), Wide(20, 4)):
+        outbox.put(wide)
+    outbox.cut()
+    async with asyncio.timeout(5):
+        assert await taken(outbox) == [9, 20, 40]
 
 
 async def test_reader_that_waits_is_woken_by_the_cut() -> None:

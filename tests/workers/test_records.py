@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
+from workers.changes import Change, Earlier
 from workers.lines import encode_line, start_line
 from workers.options import Depth, InfoOptions
 from workers.records import Fetch, Record
@@ -97,6 +98,50 @@ def test_full_depth_adds_its_facts() -> None:
     ]
     assert line["thumbnail"] == "data:image/webp;base64,AA"
     assert "sha256" not in told(Record(0, "0", "https://h/a", HEADER, FETCH))["image_info"]
+
+
+def test_change_stands_before_the_fetch() -> None:
+    """What differs with both values; nothing of it where no earlier census was there."""
+    what = {"image_dimension": ((800, 600), (1, 2)), "etag": ('"a"', '"b"')}
+    line = told(Record(0, "0", "u", HEADER, FETCH, change=Change("changed", what)))
+    assert list(line)[4:] == ["image_info", "change", "changed", "fetch"]
+    assert line["change"] == "changed"
+    assert line["changed"] == {"image_dimension": [[800, 600], [1, 2]], "etag": ['"a"', '"b"']}
+    same = told(Record(0, "0", "u", HEADER, FETCH, change=Change("unchanged")))
+    assert (same["change"], "changed" in same, "before" in same) == ("unchanged", False, False)
+    assert not {"change", "changed"} & told(Record(0, "0", "u", HEADER, FETCH)).keys()
+
+
+def test_row_that_was_not_judged_says_what_it_was_compared_with() -> None:
+    """As much of the earlier record as the next census needs."""
+    timeout = Failure(ErrorCode.TIMEOUT)
+    kept = Earlier(HEADER, '"x"', None, "https://h/b", "X-Robots-Tag: noai")
+    line = told(Record(0, "0", "u", timeout, FETCH, change=Change(None, kept=kept)))
+    assert list(line)[4:] == ["image_info", "error", "change", "before", "fetch"]
+    assert line["change"] is None
+    assert line["before"] == {
+        "image_info": told(Record(0, "0", "u", HEADER))["image_info"],
+        "fetch": {
+            "final_url": "https://h/b",
+            "etag": '"x"',
+            "last_modified": None,
+            "opt_out": "X-Robots-Tag: noai",
+        },
+    }
+    gone = Earlier(Failure(ErrorCode.TLS, "expired"), None, None)
+    line = told(Record(0, "0", "u", timeout, change=Change(None, kept=gone)))
+    assert line["before"]["image_info"] is None
+    assert line["before"]["error"]["code"] == "tls"
+    assert "opt_out" not in line["before"]["fetch"]
+
+
+@pytest.mark.parametrize("verdict", ["unchanged", "changed", "gone", None])
+def test_change_is_counted(verdict: str | None) -> None:
+    """By its verdict; a row not judged is not."""
+    summary = Summary()
+    summary.count(Record(0, "0", "u", HEADER, FETCH, change=Change(verdict)))
+    summary.count(Record(1, "1", "u", HEADER, FETCH))
+    assert dict(summary.changes) == ({verdict: 1} if verdict else {})
 
 
 def test_other_columns_stand_beside_the_facts() -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from workers.environment import read_settings, show_settings, unknown_names
 from workers.errors import SettingsError
 from workers.fetch.guard import parse_network
+from workers.manifest.addresses import parse_prefix
 from workers.settings import PREFIX, WorkSettings
 
 MiB = 1 << 20
@@ -42,8 +43,15 @@ def test_spellings(monkeypatch: pytest.MonkeyPatch) -> None:
         MAX_INFLIGHT_BYTES="3000000",
         ALLOW_NETWORKS=" 127.0.0.1:8000, 10.0.0.0/8,",
         TRUSTED_HOSTS="CDN.example, b:81",
+        MANIFEST_URLS="https://a.example/lists/, s3://bucket",
         POOL_MEMORY="1GiB",
     )
+    assert settings.manifest_urls == (
+        parse_prefix("https://a.example/lists/"),
+        parse_prefix("s3://bucket"),
+    )
+    shown = "CENSUS_MANIFEST_URLS=https://a.example/lists/,s3://bucket"
+    assert shown in show_settings(settings).splitlines()
     assert (settings.max_image_bytes, settings.max_inflight_bytes) == (2 * MiB, 3_000_000)
     assert settings.allow_networks == (parse_network("127.0.0.1:8000"), parse_network("10.0.0.0/8"))
     assert settings.trusted_hosts == {"cdn.example", "b:81"}
@@ -79,6 +87,8 @@ def test_given_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> Non
         ("MAX_IMAGE_BYTES", "5"),
         ("ALLOW_NETWORKS", "localhost"),
         ("ALLOW_NETWORKS", "10.0.0.0/8,127.0.0.1:x"),
+        ("MANIFEST_URLS", "a.example/lists"),
+        ("MANIFEST_URLS", "https://a.example,https://name:pass@b.example"),
         ("USER_AGENT", "a\r\nX: b"),
         ("USER_AGENT", "ü"),
         ("LOG_LEVEL", "loud"),

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Mapping
 
 from aiohttp import ClientResponse
+from multidict import CIMultiDict
 
-from imaging.facts import Failure
+from imaging.facts import Failure, ImageInfo
 from workers.fetch.asking import Asking
+from workers.fetch.conditions import conditions, tells_nothing, unchanged
 from workers.fetch.deadlines import Watched
 from workers.fetch.failures import too_large
 from workers.fetch.lanes import Body, Ticket
@@ -26,6 +29,10 @@ class _NoRoom(Exception):
     """A body of unknown length could not grow."""
 
 
+class _ToldNothing(Exception):
+    """The answer to a condition is none."""
+
+
 class Bodies:
     """Holds bodies of at most *max_bytes*, all together within *budget*."""
 
@@ -34,17 +41,33 @@ class Bodies:
         self._budget = budget
         self._max = max_bytes
 
-    async def read(self, ticket: Ticket, watched: Watched) -> Body | Failure:
-        """The whole file, or why there is none."""
+    async def read(self, ticket: Ticket, watched: Watched) -> Body | ImageInfo | Failure:
+        """The whole file, or why there is none; the earlier facts, where it has not changed."""
+        unknown = min(FIRST_BYTES, self._max)
+        asked = conditions(ticket.row.before, whole=True)
         try:
-            return await self._read(ticket, watched, min(FIRST_BYTES, self._max))
+            try:
+                return await self._read(ticket, watched, unknown, asked)
+            except _ToldNothing:
+                return await self._read(ticket, watched, unknown, {})
         except _NoRoom:  # what it held was released, so that it may wait
-            return await self._read(ticket, watched, self._max)
+            return await self._read(ticket, watched, self._max, {})
 
-    async def _read(self, ticket: Ticket, watched: Watched, unknown: int) -> Body | Failure:
-        """Ask and hold; *unknown* bytes are reserved first where no length is told."""
-        response = await self._asking.ask(ticket, watched, None)
+    async def _read(
+        self, ticket: Ticket, watched: Watched, unknown: int, asked: Mapping[str, str]
+    ) -> Body | ImageInfo | Failure:
+        """Ask, on the conditions *asked*, and hold; *unknown* bytes are reserved first where no
+        length is told.
+        """
+        headers = CIMultiDict(asked) if asked else None
+        response = await self._asking.ask(ticket, watched, headers)
         try:
+            if asked:
+                if (known := unchanged(ticket, response)) is not None:
+                    return known
+                if tells_nothing(response):
+                    await self._asking.drain(ticket, response)
+                    raise _ToldNothing
             answer = judge(response.status, response.headers, asked=None)
             if answer.kind is not Kind.WHOLE:
                 return await self._asking.refused(ticket, response)

@@ -8,6 +8,7 @@ from multidict import CIMultiDict
 from imaging import header
 from imaging.facts import ErrorCode, Failure, ImageInfo
 from workers.fetch.asking import Asking
+from workers.fetch.conditions import conditions, tells_nothing, unchanged
 from workers.fetch.deadlines import Watched
 from workers.fetch.failures import too_large
 from workers.fetch.lanes import Ticket
@@ -36,13 +37,24 @@ class Heads:
         self._max = max_bytes
 
     async def read(self, ticket: Ticket, watched: Watched) -> ImageInfo | Failure:
-        """Ask for the first range, for what the walker needs besides, then for the file."""
+        """Ask for the first range, for what the walker needs besides, then for the file.
+
+        Of a file that an earlier census saw, the first range only if it has changed.
+        """
         head, pieces = b"", list[tuple[int, bytes]]()
-        offset, length, headers = 0, RANGE_BYTES, _FIRST
+        asked = conditions(ticket.row.before)
+        offset, length = 0, RANGE_BYTES
+        headers = CIMultiDict({**_FIRST, **asked}) if asked else _FIRST
         total: int | None = None
         for turn in range(1 + FURTHER_RANGES):
             response = await self._asking.ask(ticket, watched, headers)
             try:
+                if asked and turn == 0:
+                    if (known := unchanged(ticket, response)) is not None:
+                        return known
+                    if tells_nothing(response):
+                        await self._asking.drain(ticket, response)
+                        break
                 answer = judge(response.status, response.headers, asked=offset)
                 changed = total is not None and answer.kind is Kind.PART and answer.total != total
                 if answer.kind is Kind.UNRANGED or changed:

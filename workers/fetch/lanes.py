@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from imaging.facts import Failure, ImageInfo
 from workers.fetch.hosts import Host
@@ -17,6 +17,9 @@ from workers.fetch.memory import Reservation
 from workers.fetch.targets import Origin, Target
 from workers.manifest.rows import Row
 from workers.records import Fetch
+
+if TYPE_CHECKING:
+    from workers.repeats import Follower
 
 __all__ = ["Body", "Lane", "Line", "Outcome", "Ticket", "Verdict"]
 
@@ -47,9 +50,11 @@ class Ticket:
         "answered",
         "deadline",
         "fetch",
+        "followers",
         "granted",
         "hops",
         "host",
+        "key",
         "lane",
         "last",
         "place",
@@ -61,10 +66,12 @@ class Ticket:
 
     last: Outcome  # of the attempt before, once there was one
 
-    def __init__(self, lane: Lane, row: Row, target: Target) -> None:
+    def __init__(self, lane: Lane, row: Row, target: Target, key: bytes = b"") -> None:
         self.lane = lane
         self.row = row
         self.target = target
+        self.key = key  # what its URL is known by
+        self.followers: list[Follower] | None = None  # rows that wait for what it comes to
         self.place = target  # where it is asked for now: redirects to other hosts lead it away
         self.hops = 0  # redirects followed until there
         self.answered = False  # by the host that granted the permit

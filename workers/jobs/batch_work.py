@@ -17,6 +17,7 @@ from workers.jobs.quarantine import Quarantine
 from workers.manifest.rows import Row
 from workers.options import BatchOptions
 from workers.pipeline import predict_batches, prepare_rows
+from workers.repeats import Known
 
 __all__ = ["BatchWork"]
 
@@ -24,10 +25,11 @@ __all__ = ["BatchWork"]
 class BatchWork:
     """`batch_predict`."""
 
-    def __init__(self, engine: Engine, options: BatchOptions, recipe: Recipe) -> None:
+    def __init__(self, engine: Engine, options: BatchOptions, recipe: Recipe, known: Known) -> None:
         self._engine = engine
         self._options = options
         self._recipe = recipe
+        self._known = known
 
     @property
     def software(self) -> Mapping[str, str]:
@@ -37,7 +39,9 @@ class BatchWork:
 
     async def records(self, held: Held, rows: Sequence[Row]) -> list[BatchRecord]:
         """A record for each batch. Raises PredictorLost and PredictorAway."""
-        opening = predict_batches(self._engine, given(rows), self._options, self._recipe)
+        opening = predict_batches(
+            self._engine, given(rows), self._options, self._recipe, self._known
+        )
         return await collect(held, opening)
 
     async def suspected(
@@ -45,11 +49,13 @@ class BatchWork:
     ) -> list[BatchRecord]:
         """The same. It is fetching and decoding that is watched: predictors have the pool's walls.
 
-        Batches are the same as ever, only their rows are prepared a few at a time.
+        Batches are the same as ever, only their rows are prepared a few at a time, each fetched for
+        itself.
         """
+        none = self._engine.repeats.none()
 
         async def look(some: Sequence[Row]) -> list[Prepared]:
-            opening = prepare_rows(self._engine, given(some), self._options, self._recipe)
+            opening = prepare_rows(self._engine, given(some), self._options, self._recipe, none)
             return await collect(held, opening)
 
         records: list[BatchRecord] = []

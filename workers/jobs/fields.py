@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 from pydantic import ValidationError
 
-from workers.asked import ASKED, wrong_fields
+from workers.asked import ASKED, InfoRequest, wrong_fields
 from workers.errors import WorkError
 from workers.jobs import keys
+from workers.manifest.addresses import is_url, parse_address, shown_manifest
 from workers.manifest.kinds import Kind, kind_of_name
 from workers.manifest.objects import MAX_INLINE_ROWS
 from workers.options import BatchOptions, Options, text_of
@@ -51,21 +52,23 @@ class Job:
 
     kind: str
     options: Options
-    filepath: str | None = None  #: a manifest below the data root, or …
+    filepath: str | None = None  #: a manifest below the data root or its URL, or …
     upload: str | None = None  #: … the name of one that came over HTTP, or …
     images: Sequence[Any] | None = None  #: … the rows themselves
 
     @property
     def manifest(self) -> str | None:
         """As the `start` line names it."""
-        return "upload" if self.upload is not None else self.filepath
+        if self.upload is not None:
+            return "upload"
+        return shown_manifest(self.filepath) if self.filepath is not None else None
 
     @property
     def manifest_kind(self) -> Kind | None:
         """How the manifest is written, where its name says so."""
         if self.upload is not None:
             return Kind(self.upload.rpartition(".")[2])
-        return kind_of_name(self.filepath) if self.filepath is not None else None
+        return kind_of_name(self.manifest) if self.manifest is not None else None
 
     def entry(self) -> dict[str, str | bytes]:
         """The fields that say this, for the intake."""
@@ -149,6 +152,8 @@ def _job(kind: str, said: dict[str, str], root: Path) -> Job:
         raise BadEntry(told[:1000]) from exc
     if asked.ordered:
         raise BadEntry("ordered: records of a job are recorded as they come; sort them by index")
+    if isinstance(asked, InfoRequest) and asked.changes:
+        raise BadEntry("changes: what has changed is told by streams, not by jobs")
     given = [one for one in (asked.filepath, asked.images, upload) if one is not None]
     if len(given) != 1:
         raise BadEntry("give filepath or images" + (", only one of them" if given else ""))
@@ -172,7 +177,12 @@ def _images(text: str) -> list[Any]:
 
 
 def _misplaced(filepath: str, root: Path) -> str | None:
-    """Why a path does not lie below the data root."""
+    """Why a path does not lie below the data root, or what is wrong with a URL.
+
+    Whether that is opened is for the settings of the consumer to say, and for the job to tell.
+    """
+    if is_url(filepath):
+        return _wrong(filepath)
     parts = [part for part in filepath.split("/") if part]
     if not parts or "\0" in filepath:
         return "not a path"
@@ -182,6 +192,13 @@ def _misplaced(filepath: str, root: Path) -> str | None:
     if any(part.startswith(".") for part in parts):
         return "no part of it may begin with a dot; it is read below CENSUS_DATA_ROOT"
     return None
+
+
+def _wrong(url: str) -> str | None:
+    try:
+        return parse_address(url).odd
+    except ValueError as exc:
+        return str(exc)
 
 
 def raw_text(fields: Mapping[bytes, bytes]) -> str:

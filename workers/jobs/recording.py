@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from workers.hosts_counted import MOST_HOSTS, MOST_JSON_BYTES, MOST_REASONS
 from workers.jobs import keys
 from workers.jobs.connection import Redis
 from workers.jobs.marks import Marks
@@ -98,9 +99,14 @@ class Recording:
             counts += [f"error:{code}", count]
         for status, count in summary.http_statuses.items():
             counts += [f"status:{status}", count]
+        for change, count in summary.changes.items():
+            counts += [f"change:{change}", count]
         for name, version in software.items():
             counts += [f"software:{name} {version}", summary.rows]
-        said = (entry, shard, summary.rows, lines, ttl, summary.ok, summary.bytes, *counts)
+        hosts = summary.hosts.json() if summary.hosts.hosts else b""
+        bounds = (MOST_HOSTS, MOST_REASONS, MOST_JSON_BYTES)
+        told = (summary.rows, lines, ttl, summary.ok, summary.bytes, hosts, *bounds)
+        said = (entry, shard, *told, *counts)
         named = [*keys.of_job(job), stream]
         answer: bytes = await self._streams.asked(
             stream, lambda: _COMMIT(self._redis, named, *said), breakable=True

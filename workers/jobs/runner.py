@@ -144,8 +144,10 @@ class Runner:
             PredictorError: the predictor is not here, or not the one the job began with.
             PredictorAway: it could not be loaded just now.
         """
+        # Shards of a job that run here know of one another's URLs.
+        known = self._engine.repeats.of_job((place.job, loaded.kind, loaded.options))
         if isinstance(options, InfoOptions):
-            return InfoWork(self._engine, options)
+            return InfoWork(self._engine, options, known)
         named = f"predictor {options.predictor}"
         try:
             recipe = await self._engine.recipe(options)
@@ -158,7 +160,7 @@ class Runner:
             pinned = await self._recording.pin(place.job, orjson.dumps(recipe.provenance()))
         if pinned is not None and (problem := differs(_read(pinned), recipe)):
             raise PredictorError(named, problem)
-        return BatchWork(self._engine, options, recipe)
+        return BatchWork(self._engine, options, recipe, known)
 
     async def _condemn(self, held: Held, place: Place, why: str) -> None:
         """Fail the job. Clients read why; which host it was is in the log only."""

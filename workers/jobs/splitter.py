@@ -7,9 +7,8 @@ by another, which goes on behind the last row that was fed.
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
 from pathlib import Path
 
 from workers.errors import ManifestError, ManifestNotFound
@@ -17,8 +16,10 @@ from workers.jobs.feeding import Feed, NotOurs, Opened
 from workers.jobs.fields import Job
 from workers.jobs.leases import Held
 from workers.jobs.shards import MAX_SHARDS
-from workers.manifest.files import FileSource, upload_source
+from workers.manifest.addresses import is_url
+from workers.manifest.files import upload_source
 from workers.manifest.objects import inline_rows
+from workers.manifest.opening import NamedSource, open_source
 from workers.manifest.reading import read_rows
 from workers.manifest.rows import Resume, Row
 from workers.options import BatchOptions, Pixels
@@ -38,6 +39,8 @@ LINES_BYTES = 8 * 1024 * 1024
 BYTES_PER_LEVEL = 4
 #: Where the predictor says the size, which who splits need not have: none is larger, as a rule.
 USUAL_SIDE = 256
+#: A host that does not give a manifest just now is asked again so often, some fifteen seconds.
+TRIES = 5
 #: So many consumers died without getting a row further: it is the manifest.
 MOST_DEATHS = 20
 
@@ -75,13 +78,16 @@ async def split_job(settings: WorkSettings, feed: Feed, job: Job, held: Held) ->
 async def _split_file(
     settings: WorkSettings, feed: Feed, job: Job, opened: Opened, job_id: str
 ) -> None:
-    source = _open(settings, job, opened, job_id)
-    try:
+    async with _opened(settings, job, opened, job_id) as source:
         if opened.stamp not in ("", source.stamp):
             raise ManifestError(f"the manifest changed after row {opened.rows} was read")
+        if opened.rows and source.stamp is None:
+            why = "its host tells no version of it (ETag, Last-Modified)"
+            raise ManifestError(f"the manifest cannot be read on after row {opened.rows}: {why}")
 
         def about() -> dict[str, str | int]:  # rows a plain file may have in all are estimated
-            return {"stamp": source.stamp} | ({"size": source.size} if source.plain else {})
+            size = {"size": source.size} if source.plain and source.size is not None else {}
+            return {"stamp": source.stamp or ""} | size
 
         after = Resume(opened.rows, opened.offset) if opened.rows else None
         limit = job.options.limit
@@ -95,31 +101,47 @@ async def _split_file(
             if sha256 is not None:
                 told["manifest_sha256"] = sha256
         await feed.seal(settings.result_ttl, told)
-    finally:
-        source.close()
 
 
-def _open(settings: WorkSettings, job: Job, opened: Opened, job_id: str) -> FileSource:
+@asynccontextmanager
+async def _opened(
+    settings: WorkSettings, job: Job, opened: Opened, job_id: str
+) -> AsyncIterator[NamedSource]:
     """The manifest. Raises ManifestError with what to do about it.
 
     Clients of the service read that: which host and folder it was is in the log only.
     """
     root = Path(settings.data_root)
-    try:
-        if job.upload is not None:
-            return upload_source(root, job.upload, max_bytes=int(settings.max_body_bytes))
-        return FileSource(root, job.filepath or "", max_bytes=sys.maxsize)
-    except ManifestNotFound as exc:
-        if opened.rows:
-            raise ManifestError(f"the manifest is gone after row {opened.rows} was read") from exc
-        told = {"job": job_id, "manifest": job.manifest, "data_root": str(root)}
-        logger.warning("a manifest is not there", extra={"action": "no_manifest", **told})
-        where = "the CENSUS_DATA_ROOT of the consumer that took it"
-        hint = "consumers that do not see the manifests are started with --no-intake"
-        if not root.is_dir():
-            raise ManifestError(f"{where} is not there; {hint}") from exc
-        what = "uploaded manifest" if job.upload is not None else f"{job.filepath!r}"
-        raise ManifestError(f"there is no {what[:300]} below {where}; {hint}") from exc
+    async with AsyncExitStack() as stack:
+        try:
+            source: NamedSource
+            if job.upload is not None:
+                most = int(settings.max_body_bytes)
+                source = file = upload_source(root, job.upload, max_bytes=most)
+                stack.callback(file.close)
+            else:
+                opening = open_source(settings, job.filepath or "", retries=TRIES)
+                source = await stack.enter_async_context(opening)
+        except ManifestNotFound as exc:
+            told = {"job": job_id, "manifest": job.manifest, "data_root": str(root)}
+            logger.warning("a manifest is not there", extra={"action": "no_manifest", **told})
+            raise ManifestError(_missing(job, opened, root, str(exc))) from exc
+        yield source
+
+
+def _missing(job: Job, opened: Opened, root: Path, told: str) -> str:
+    """What to say of a manifest that is not found, of which *told* was said."""
+    if is_url(job.filepath or ""):
+        on = f"the manifest cannot be read on after row {opened.rows}: " if opened.rows else ""
+        return f"{on}{told} (asked by the consumer that took the job)"
+    if opened.rows:
+        return f"the manifest is gone after row {opened.rows} was read"
+    where = "the CENSUS_DATA_ROOT of the consumer that took it"
+    hint = "consumers that do not see the manifests are started with --no-intake"
+    if not root.is_dir():
+        return f"{where} is not there; {hint}"
+    what = "uploaded manifest" if job.upload is not None else f"{job.filepath!r}"
+    return f"there is no {what[:300]} below {where}; {hint}"
 
 
 async def _feed_rows(

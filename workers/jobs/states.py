@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from workers.hosts_counted import HostsCounted
 from workers.jobs import keys
 from workers.jobs.fields import Job
 from workers.summary import Summary
@@ -86,6 +87,7 @@ class JobState:
     def json(self) -> dict[str, Any]:
         """As clients get it."""
         eta = self.eta
+        changes = dict(self.summary.changes.most_common())
         provenance = {} if self.provenance is None else {"provenance": self.provenance}
         return {
             "id": self.id,
@@ -106,6 +108,8 @@ class JobState:
             "errors": dict(self.summary.errors.most_common()),
             "http_statuses": dict(self.summary.http_statuses.most_common()),
             "bytes": self.summary.bytes,
+            "diagnosis": self.summary.diagnosis(),
+            **({"changes": changes} if changes else {}),
             "rate": round(self.rate, 1),
             "eta_seconds": None if eta is None else round(eta, 1),
             "paused": self.paused,
@@ -138,6 +142,8 @@ def of_hash(job_id: str, fields: Mapping[bytes, bytes], now: float) -> JobState:
     summary = Summary(_number(fields, b"rows"), _number(fields, b"ok"), _number(fields, b"bytes"))
     summary.errors = _counts(fields, b"error:")
     summary.http_statuses = _counts(fields, b"status:")
+    summary.changes = _counts(fields, b"change:")
+    summary.hosts = HostsCounted.read(fields.get(b"hosts", b""))
     shards = [_number(fields, name) for name in (b"fed", b"done", b"dropped")]
     released = _text(fields, b"released")
     rows = _NUMBER.fullmatch(fields.get(b"total", b""))

@@ -15,6 +15,7 @@ from workers.manifest.rows import Row
 from workers.options import InfoOptions
 from workers.pipeline import inspect_rows
 from workers.records import Record
+from workers.repeats import Known
 from workers.summary import Answering
 
 __all__ = ["InfoWork", "Work"]
@@ -48,23 +49,29 @@ class InfoWork:
 
     software: Mapping[str, str] = {}  # facts are the bytes', whoever reads them
 
-    def __init__(self, engine: Engine, options: InfoOptions) -> None:
+    def __init__(self, engine: Engine, options: InfoOptions, known: Known) -> None:
         self._engine = engine
         self._options = options
+        self._known = known
 
     async def records(self, held: Held, rows: Sequence[Row]) -> list[Record]:
         """A record each."""
-        return await collect(held, inspect_rows(self._engine, given(rows), self._options))
+        return await self._looked_at(held, rows, self._known)
 
     async def suspected(
         self, held: Held, rows: Sequence[Row], quarantine: Quarantine
     ) -> list[Record]:
-        """A record each, with marks of what is under way."""
-        return await quarantine.run(rows, lambda some: self.records(held, some), _failed)
+        """A record each, with marks of what is under way; each is fetched for itself."""
+        none = self._engine.repeats.none()
+        return await quarantine.run(rows, lambda some: self._looked_at(held, some, none), _failed)
 
     def given_up(self, rows: Sequence[Row], failure: Failure) -> list[Record]:
         """The failure for each."""
         return [_failed(row, failure) for row in rows]
+
+    async def _looked_at(self, held: Held, rows: Sequence[Row], known: Known) -> list[Record]:
+        opening = inspect_rows(self._engine, given(rows), self._options, known)
+        return await collect(held, opening)
 
 
 def _failed(row: Row, failure: Failure) -> Record:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from workers.manifest.lines import Line
+from workers.manifest.lines import MAX_LINE_BYTES, Line
 from workers.manifest.rows import TOO_LONG, Row, bad_row, extra_json
 
 __all__ = ["ColumnReader", "names_url"]
@@ -37,6 +37,8 @@ class ColumnReader:
     def read(self, line: Line) -> Row | None:
         """The row in *line*, or None for a blank line or the header."""
         text, end = line
+        if text is not None and len(text) > MAX_LINE_BYTES:
+            text = None  # it only begins like a batch line
         if text is not None and (not text or text.isspace()):
             return None
         if self._index < 0:

@@ -38,6 +38,11 @@ _ENDINGS = {
     "parquet": Kind.PARQUET,
 }
 _COMPRESSED = ("gz", "zst")
+_READERS: dict[Kind, type[Reader]] = {
+    Kind.TSV: TsvReader,
+    Kind.CSV: CsvReader,
+    Kind.NDJSON: JsonReader,
+}
 
 
 def kind_of_name(name: str) -> Kind | None:
@@ -63,13 +68,18 @@ class LookingReader:
         self._extra = extra
         self._reader: Reader | None = None
 
-    def read(self, line: Line) -> Row | None:
+    def read(self, line: Line) -> Row | list[Row] | None:
         """As the reader chosen reads it."""
         if self._reader is None:
             if line.text is not None and not line.text.strip():
                 return None
             self._reader = _looking(line.text or b"")(extra=self._extra)
         return self._reader.read(line)
+
+    @property
+    def kind(self) -> Kind | None:
+        """What was chosen; None until there was a line."""
+        return next((kind for kind, one in _READERS.items() if type(self._reader) is one), None)
 
     def count_from(self, index: int) -> None:
         """Number the next row of the reader chosen *index*."""

@@ -1,17 +1,22 @@
 """Blocks of bytes → lines with their byte offsets. A line break always ends a line; a line that
-is longer than the cap is told as such and never held whole.
+is longer than the cap is told as such and never held whole. Batch lines have a cap of their own:
+readers look whether a line of such a length is one.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["MAX_LINE_BYTES", "Line", "LineCutter"]
+__all__ = ["MAX_BATCH_BYTES", "MAX_LINE_BYTES", "Line", "LineCutter"]
 
 #: Longer lines are bad rows. An address of 8 KiB is the longest taken; the rest is other columns.
 MAX_LINE_BYTES = 256 * 1024
 
+#: Of our own batch lines, which hold up to 1024 rows; those with arrays in them are longer still.
+MAX_BATCH_BYTES = 4 * 1024 * 1024
+
 _BOM = b"\xef\xbb\xbf"
+_BATCH = b'{"type":"batch","batch":'
 
 
 class Line(NamedTuple):
@@ -47,7 +52,7 @@ class LineCutter:
                 self._first = False
                 continue
             lines.append(Line(self._whole(piece), self._offset))
-        if len(self._rest) > self._max:
+        if len(self._rest) > self._max and self._too_long(self._rest):
             self._offset += len(self._rest)
             self._rest = b""
             self._skipping = True
@@ -62,9 +67,15 @@ class LineCutter:
         self._rest = b""
         return [line]
 
+    @staticmethod
+    def _too_long(piece: bytes) -> bool:
+        """Of a piece longer than the cap: whether it is so all the same."""
+        return len(piece) > MAX_BATCH_BYTES or not piece.startswith(_BATCH)
+
     def _whole(self, piece: bytes) -> bytes | None:
         skipped, self._skipping = self._skipping, False
-        too_long = skipped or len(piece) > self._max  # as `feed` counts: the BOM and a CR with it
+        # As `feed` counts: the BOM and a CR with it.
+        too_long = skipped or (len(piece) > self._max and self._too_long(piece))
         if self._first:
             self._first = False
             piece = piece.removeprefix(_BOM)

@@ -7,14 +7,19 @@ from typing import Any
 
 import orjson
 
-from workers.manifest.lines import Line
-from workers.manifest.objects import is_report, object_row
+from workers.manifest.lines import MAX_BATCH_BYTES, MAX_LINE_BYTES, Line
+from workers.manifest.objects import batch_items, batch_row, is_report, object_row
 from workers.manifest.rows import TOO_LONG, Row, bad_row
 
 __all__ = ["JsonReader"]
 
 #: More of them in one row take longer to read than others should wait.
 MAX_CONTAINERS = 4096
+#: Of a batch line so many, which has up to 1024 rows.
+MAX_BATCH_CONTAINERS = 65_536
+
+_TOO_LONG = f"{TOO_LONG}, or {MAX_BATCH_BYTES} of a batch line, as one with pixels may be"
+_BATCH = b'{"type":"batch","batch":'
 
 _ARRAY = "not a JSON value of one line: an array of rows is taken from a file named .json"
 
@@ -22,20 +27,22 @@ _ARRAY = "not a JSON value of one line: an array of rows is taken from a file na
 class JsonReader:
     """Reads each line as one JSON value.
 
-    Our own answers can be read again: their records are rows, their other lines are not.
+    Our own answers can be read again: their records are rows, one each or, of a batch line,
+    several; their other lines are not.
     """
 
     def __init__(self, *, extra: bool = False) -> None:
         self._extra = extra
         self._index = 0
 
-    def read(self, line: Line) -> Row | None:
-        """The row in *line*, or None for a blank line or a report of ours."""
+    def read(self, line: Line) -> Row | list[Row] | None:
+        """The row in *line*, those of a batch line, or None for a blank line or a report."""
         text, end = line
         if text is None:
-            return self._counted(bad_row(self._index, end, TOO_LONG))
-        if text.count(b"[") + text.count(b"{") > MAX_CONTAINERS:
-            told = f"more than {MAX_CONTAINERS} objects and lists in one row"
+            return self._counted(bad_row(self._index, end, _TOO_LONG))
+        most = MAX_BATCH_CONTAINERS if text.startswith(_BATCH) else MAX_CONTAINERS
+        if text.count(b"[") + text.count(b"{") > most:
+            told = f"more than {most} objects and lists in one line"
             array = text.lstrip()[:1] == b"["
             return self._counted(bad_row(self._index, end, _ARRAY if array else told))
         try:
@@ -46,6 +53,10 @@ class JsonReader:
             return self._counted(bad_row(self._index, end, _told(text, exc)))
         if is_report(value):
             return None
+        if (items := batch_items(value)) is not None:
+            return self._batch(items, end) if items else None
+        if len(text) > MAX_LINE_BYTES:
+            return self._counted(bad_row(self._index, end, _TOO_LONG))
         row = object_row(
             self._index, end, value, extra=self._extra, written=lambda: _spelled_id(text)
         )
@@ -54,6 +65,16 @@ class JsonReader:
     def count_from(self, index: int) -> None:
         """Number the next row *index*."""
         self._index = index
+
+    def _batch(self, items: list[Any], end: int) -> list[Row]:
+        """The rows of a batch line, of which only the last ends with it."""
+        last = len(items) - 1
+        return [
+            self._counted(
+                batch_row(self._index, end if at == last else -1, item, extra=self._extra)
+            )
+            for at, item in enumerate(items)
+        ]
 
     def _counted(self, row: Row) -> Row:
         self._index += 1

@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from workers.manifest.lines import MAX_LINE_BYTES
 from workers.manifest.rows import Row, bad_row, extra_json
 
-__all__ = ["MAX_INLINE_ROWS", "inline_rows", "is_report", "object_row"]
+__all__ = [
+    "MAX_INLINE_ROWS",
+    "batch_items",
+    "batch_row",
+    "inline_rows",
+    "is_report",
+    "object_row",
+]
 
 #: More rows than this come as a manifest, which is read as a stream.
 MAX_INLINE_ROWS = 100_000
@@ -61,6 +69,32 @@ def is_report(value: object) -> bool:
         return False
     kind = value.get("type")
     return isinstance(kind, str) and _REPORTS.get(kind) in value
+
+
+def batch_items(value: object) -> list[Any] | None:
+    """What stands for the rows of one of our own batch lines; None where it is no such line."""
+    if not isinstance(value, dict) or value.get("type") != "batch" or "url" in value:
+        return None
+    items = value.get("rows")
+    return items if isinstance(items, list) and "batch" in value else None
+
+
+def batch_row(index: int, end: int, item: object, *, extra: bool) -> Row:
+    """The row that *item* of a batch line stands for, with what was passed through before."""
+    passed: Any = None
+    if isinstance(item, dict):
+        passed, item = item.get("extra"), {"id": item.get("id"), "url": item.get("url")}
+    row = object_row(index, end, item)
+    if row.problem is not None:
+        return row
+    if len(row.id) + len(row.url or "") > MAX_LINE_BYTES:  # as no other line may have it
+        return bad_row(index, end, f"id and URL are longer than {MAX_LINE_BYTES} characters")
+    if not extra:
+        return row
+    try:
+        return row._replace(extra=extra_json(passed if isinstance(passed, dict) else {}))
+    except ValueError as exc:
+        return bad_row(index, end, str(exc), row.id)
 
 
 def inline_rows(

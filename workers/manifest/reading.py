@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from workers.errors import ManifestError
@@ -49,6 +49,11 @@ async def read_rows(
     given = after.rows if after is not None else 0
     if limit is not None and limit <= given:
         return
+    if after is not None and given and after.end < 0:
+        async with aclosing(_passing(source, kind, limit, extra, given)) as rows:
+            async for row in rows:
+                yield row
+        return
     cutter = _Cutter(kind, extra=extra)
     start: int | None = 0 if kind is not Kind.PARQUET else None
     if after is not None and given and start is not None:
@@ -62,23 +67,45 @@ async def read_rows(
                     break
                 read = cutter.reader.read
                 for line in lines:
-                    row = read(line)
-                    if row is not None:
-                        yield row
-                        if row.index + 1 == limit:
+                    found = read(line)
+                    if isinstance(found, Row):
+                        yield found
+                        if found.index + 1 == limit:
                             return
+                    elif found is not None:
+                        for row in found:
+                            yield row
+                            if row.index + 1 == limit:
+                                return
                     elif (idle := idle + 1) % _LINES_IN_A_ROW == 0:
                         await asyncio.sleep(0)
                 await asyncio.sleep(0)  # a block may hold no row at all, and many may come at once
         if not cutter.parquet:
             for line in cutter.finish():
-                if (row := cutter.reader.read(line)) is not None:
+                for row in _rows(cutter.reader.read(line)):
                     yield row
+                    if row.index + 1 == limit:
+                        return
             return
     check_readable(Kind.PARQUET)
     async with aclosing(parquet_rows(source, limit=limit, extra=extra, begin=given)) as rows:
         async for row in rows:
             yield row
+
+
+async def _passing(
+    source: Source, kind: Kind | None, limit: int | None, extra: bool, given: int
+) -> AsyncGenerator[Row, None]:
+    """The rows behind the first *given*, which end within a line: read from the start."""
+    passed = 0
+    async with aclosing(read_rows(source, kind=kind, limit=limit, extra=extra)) as rows:
+        async for row in rows:
+            if row.index >= given:
+                yield row
+            elif (passed := passed + 1) % _LINES_IN_A_ROW == 0:
+                await asyncio.sleep(0)
+    if passed < given:
+        raise ManifestError(f"the manifest has changed: of {given} rows it has {passed}")
 
 
 async def _settled(cutter: _Cutter, source: Source, after: Resume) -> int | None:
@@ -93,15 +120,22 @@ async def _settled(cutter: _Cutter, source: Source, after: Resume) -> int | None
             if cutter.parquet:
                 return None
             for line in lines:
-                if (row := cutter.reader.read(line)) is not None:
-                    return cutter.go_on(row, after)
+                if rows := _rows(cutter.reader.read(line)):
+                    return cutter.go_on(rows[-1], after)
                 if (idle := idle + 1) % _LINES_IN_A_ROW == 0:
                     await asyncio.sleep(0)
             await asyncio.sleep(0)
     for line in cutter.finish():
-        if (row := cutter.reader.read(line)) is not None:
-            return cutter.go_on(row, after)
+        if rows := _rows(cutter.reader.read(line)):
+            return cutter.go_on(rows[-1], after)
     raise ManifestError("the manifest has changed: of the rows read before there is none")
+
+
+def _rows(read: Row | list[Row] | None) -> Sequence[Row]:
+    """What was read of a line, as rows."""
+    if isinstance(read, Row):
+        return (read,)
+    return read or ()
 
 
 class _Cutter:
@@ -149,9 +183,10 @@ class _Cutter:
         return self._chosen.feed(block)
 
     def go_on(self, first: Row, after: Resume) -> int:
-        """Go on behind *after*, the *first* row having been read; returns the offset to feed from.
+        """Go on behind *after*; returns the offset to feed from.
 
-        Raises ManifestError where the first row ends behind that.
+        The first line with rows was read, *first* being the last of them. Raises ManifestError
+        where it ends behind that.
         """
         if first.end > after.end:
             raise ManifestError("the manifest has changed: its first row ends elsewhere")

@@ -36,7 +36,8 @@ class Row(NamedTuple):
     id: str  #: as written; the index where none is
     url: str | None  #: None where the row could not be read so far
     #: Where to read on behind this row: the offset in the manifest, inflated, of the byte behind
-    #: it and its separator; in Parquet, how many rows end with it.
+    #: it and its separator; in Parquet, how many rows end with it. -1 within a line of several
+    #: rows: from the start, passing over those that were given.
     end: int = 0
     problem: Failure | None = None  #: why the row cannot be worked on
     extra: bytes | None = None  #: the other columns, where they were asked for: a JSON object
@@ -80,8 +81,11 @@ class Source(Protocol):
 class Reader(Protocol):
     """Reads lines of one kind; numbers the rows as it goes."""
 
-    def read(self, line: Line) -> Row | None:
-        """The row in *line*; None where the line is no row. Does not raise."""
+    def read(self, line: Line) -> Row | list[Row] | None:
+        """The row in *line*, or a list of those in it, at least one; None where it is no row.
+
+        Does not raise.
+        """
         ...
 
     def count_from(self, index: int) -> None:

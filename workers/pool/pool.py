@@ -114,11 +114,15 @@ class ImagePool:
 
 
 @asynccontextmanager
-async def open_pool(settings: PoolSettings) -> AsyncIterator[ImagePool]:
-    """Start all children, so that the first call is warm; kill them promptly at the end."""
+async def open_pool(settings: PoolSettings, *, idle: bool = False) -> AsyncIterator[ImagePool]:
+    """Start all children, so that the first call is warm; kill them promptly at the end.
+
+    An *idle* one has none, and is never called.
+    """
     pool = ImagePool(settings)
     try:
-        await pool._open()  # noqa: SLF001 - this module's own
+        if not idle:
+            await pool._open()  # noqa: SLF001 - this module's own
         yield pool
     finally:
         await pool._close()  # noqa: SLF001

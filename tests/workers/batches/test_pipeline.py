@@ -211,6 +211,22 @@ def _array(pixels: str | list[Any]) -> np.ndarray:
     return loaded
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+async def test_batches_that_are_left_out(engine: Engine, host: PictureHost, ordered: bool) -> None:
+    """Done already, as where a cut run goes on: the others are those of the whole manifest."""
+    rows = rows_of([f"{host}/picture/{number}" for number in range(22)])
+    options: dict[str, Any] = {"batch_size": 4, "size": (8, 8), "pixels": Pixels.LIST}
+    whole = await predicted(engine, rows, **options)
+    left = [row for row in rows if row.index // 4 not in (0, 2, 3)]
+    records = await predicted(engine, left, ordered=ordered, **options)
+    assert [record.line() for record in records] == [whole[batch].line() for batch in (1, 4, 5)]
+    some = [row for row in rows if row.index not in (3, 4)]  # never two batches in one
+    records = await predicted(engine, some, ordered=ordered, **options)
+    told = [[row.index for row in record.rows] for record in records]
+    assert told[:2] == [[0, 1, 2], [5, 6, 7]]
+    assert [record.line() for record in records[2:]] == [one.line() for one in whole[2:]]
+
+
 async def test_a_manifest_that_breaks_off(engine: Engine, host: PictureHost) -> None:
     """What was read has its answer, in a batch that is short; the error comes behind it."""
     options = BatchOptions(batch_size=4)
@@ -225,7 +241,7 @@ async def test_a_manifest_that_breaks_off(engine: Engine, host: PictureHost) -> 
 
 async def test_stopping_tells_what_was_begun(engine: Engine, host: PictureHost) -> None:
     """Rows under way and rows that wait for their batch are cancelled; the others have no row."""
-    urls = [f"{host}/picture/1", None, *[f"{host}/silent/picture/2"] * 60]
+    urls = [f"{host}/picture/1", None, *[f"{host}/silent/picture/{n}" for n in range(60)]]
     options = BatchOptions(batch_size=4)
     recipe = await engine.recipe(options)
     async with predict_batches(engine, given(rows_of(urls)), options, recipe) as flow:

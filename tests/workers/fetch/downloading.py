@@ -11,6 +11,7 @@ from typing import NamedTuple
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from imaging.facts import Failure, ImageInfo
+from workers.changes import Earlier
 from workers.fetch.download import Downloads
 from workers.fetch.lanes import Lane, Outcome, Ticket
 from workers.fetch.session import open_session
@@ -86,17 +87,18 @@ class Fetcher:
 
     async def answers(self, *urls: str) -> list[Answered]:
         """Fetch them all at once."""
-        return list(await asyncio.gather(*(self._one(url) for url in urls)))
+        return list(await asyncio.gather(*(self.one(url) for url in urls)))
 
     async def __call__(self, *urls: str) -> Outcomes:
         """Fetch them all at once: what they came to."""
         return [outcome for outcome, _ in await self.answers(*urls)]
 
-    async def _one(self, url: str) -> Answered:
+    async def one(self, url: str, before: Earlier | None = None) -> Answered:
+        """Fetch a URL, of which an earlier census found *before*."""
         target = parse_target(url)
         if isinstance(target, Failure):
             return Answered(target, Fetch())
-        ticket = Ticket(self.lane, Row(0, "0", url), target)
+        ticket = Ticket(self.lane, Row(0, "0", url, before=before), target)
         coming = self._waiting[ticket] = asyncio.get_running_loop().create_future()
         self.turns.add(ticket)
         return Answered(await coming, ticket.fetch)

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from tests.redis_servers import RedisServer
+from workers.hosts_counted import MOST_HOSTS, MOST_JSON_BYTES, MOST_REASONS, HostsCounted
 from workers.jobs import keys
 from workers.jobs.connection import Redis, connect, drop_connections
 from workers.jobs.scripts import Script
@@ -153,10 +154,20 @@ class Queue:
         await self.redis.execute_command(*said, parse_justid=True)
 
     async def commit(
-        self, entry: str, job: str, shard: int, *, lines: str = "{}\n", rows: int = 10, ok: int = 9
+        self,
+        entry: str,
+        job: str,
+        shard: int,
+        *,
+        lines: str = "{}\n",
+        rows: int = 10,
+        ok: int = 9,
+        hosts: HostsCounted | None = None,
     ) -> str:
         """Record a shard."""
-        said = (entry, shard, rows, lines, TTL, ok, 100, "error:timeout", 1, "status:404", 2)
+        told = (hosts.json() if hosts else "", MOST_HOSTS, MOST_REASONS, MOST_JSON_BYTES)
+        counts = ("error:timeout", 1, "status:404", 2)
+        said = (entry, shard, rows, lines, TTL, ok, 100, *told, *counts)
         answer: str = await self.run("commit", [*keys.of_job(job), SHARDS], *said)
         return answer
 

@@ -138,6 +138,7 @@ NOT_ENTRIES: list[tuple[str, tuple[str | bytes, ...]]] = [
     ("extra:", ("kind", KIND, "filepath", "a.tsv", "extra", "perhaps")),
     ("ordered:", ("kind", KIND, "filepath", "a.tsv", "ordered", "1")),
     ("ordered:", ("kind", KIND, "filepath", "a.tsv", "ordered", "maybe")),
+    ("changes:", ("kind", KIND, "filepath", "a.ndjson", "changes", "1")),
     ("filepath:", ("kind", KIND, "filepath", "")),
     ("filepath:", ("kind", KIND, "filepath", "/")),
     ("filepath:", ("kind", KIND, "filepath", "a\0b")),

@@ -11,11 +11,14 @@ from hypothesis import strategies as st
 
 from imaging.facts import ErrorCode, Failure, ImageInfo
 from tests.workers.manifest.cutting import blocks_of, manifest_bytes
+from workers.batches.records import BatchRecord, BatchRow
 from workers.lines import start_line
-from workers.manifest.lines import Line, LineCutter
+from workers.manifest.csv_lines import CsvReader
+from workers.manifest.lines import MAX_BATCH_BYTES, Line, LineCutter
 from workers.manifest.ndjson import JsonReader
 from workers.manifest.objects import inline_rows
 from workers.manifest.rows import MAX_EXTRA_BYTES, Row
+from workers.manifest.tsv import TsvReader
 from workers.records import Fetch, Record
 from workers.summary import Summary, progress_line
 
@@ -24,7 +27,11 @@ def cut_rows(*blocks: bytes, extra: bool = False) -> list[Row]:
     """The rows of a manifest that comes in *blocks*."""
     cutter, reader = LineCutter(), JsonReader(extra=extra)
     lines = [line for block in blocks for line in cutter.feed(block)] + cutter.finish()
-    return [row for line in lines if (row := reader.read(line)) is not None]
+    rows = []
+    for line in lines:
+        read = reader.read(line)
+        rows += read if isinstance(read, list) else [] if read is None else [read]
+    return rows
 
 
 @given(manifest_bytes(), st.data())
@@ -115,6 +122,87 @@ def test_an_answer_of_ours_is_a_manifest() -> None:
         (2, "c", None),
     ]
     assert [row.extra for row in rows] == [b'{"note":"x"}', b"{}", None]
+
+
+def batch_line(count: int, *, pixels: bytes | None = None, url: str = "http://h/") -> bytes:
+    """A batch line of so many rows, every second of them failed, as our answers have it."""
+    rows = [
+        BatchRow(
+            7 * n,
+            f"id-{n}",
+            f"{url}{n}",
+            Failure(ErrorCode.TIMEOUT) if n % 2 else b'{"flags":[["a"],{}]}',
+            Fetch(),
+            extra=b'{"n":%d,"id":"other"}' % n if n % 3 else None,
+        )
+        for n in range(count)
+    ]
+    return BatchRecord(3, (64, 64), "appearance", rows, pixels).line()
+
+
+@pytest.mark.parametrize("extra", [False, True])
+def test_a_batch_line_is_its_rows(extra: bool) -> None:
+    """Each with its id, URL and what was passed through; the line ends with the last."""
+    text = b'"http://h/a"\n' + batch_line(4) + b'"http://h/b"\n'
+    rows = cut_rows(text, extra=extra)
+    assert [row.index for row in rows] == list(range(6))
+    assert [row.id for row in rows] == ["0", "id-0", "id-1", "id-2", "id-3", "5"]
+    assert [row.url for row in rows[1:5]] == [f"http://h/{n}" for n in range(4)]
+    ends = [13, -1, -1, -1, 13 + len(batch_line(4)), len(text)]
+    assert [row.end for row in rows] == ends
+    passed = [b"{}", b'{"n":1,"id":"other"}', b'{"n":2,"id":"other"}', b"{}"]
+    assert [row.extra for row in rows[1:5]] == (passed if extra else [None] * 4)
+
+
+def test_large_batch_lines_are_read_too() -> None:
+    """As far as batches without pixels go; with them a line is one bad row that says so."""
+    rows = cut_rows(batch_line(1024, url="http://h/" + "x" * 1000))
+    assert [row.id for row in rows] == [f"id-{n}" for n in range(1024)]
+    pixels = b'"%s"' % (b"A" * MAX_BATCH_BYTES)
+    before, bad, after = cut_rows(b'"a"\n' + batch_line(32, pixels=pixels) + b'"b"')
+    assert (before.url, after.url, after.index) == ("a", "b", 2)
+    assert bad.problem is not None
+    assert bad.problem.message.endswith(
+        f"or {MAX_BATCH_BYTES} of a batch line, as one with pixels may be"
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (b'{"type":"batch","batch":0,"rows":[],"x":"' + b"x" * 300_000 + b'","url":"u"}', "longer"),
+        (b'{"type":"batch","batch":0,"rows":[{"id":"' + b"x" * 300_000 + b'","url":"u"}]}', "URL"),
+        (b'{"type":"batch","batch":0,"rows":[{"id":"a","url":null}]}', "no url"),
+        (b'{"type":"batch","batch":0,"rows":[{"id":[]}]}', "id is neither"),
+        (b'{"type":"batch","batch":0,"rows":[7]}', "expected an object"),
+        (b'{"type":"batch","batch":0,"rows":[' + b"[]," * 70_000 + b"7]}", "objects and lists"),
+        (b'{"type":"batch","batch":0,"rows":7}', "no url"),
+        (b'{"type":"batch","rows":[{"url":"u"}]}', "no url"),
+        (b'{"type":"batch","batch":0,"rows":[' + b" " * 300_000, "not JSON"),
+    ],
+)
+def test_what_only_looks_like_a_batch_line(line: bytes, said: str) -> None:
+    """One bad row, which is no larger than any other."""
+    [row] = cut_rows(line)
+    assert row.problem is not None
+    assert said in row.problem.message
+    assert len(row.id) <= 200
+
+
+def test_a_batch_line_without_rows_is_none() -> None:
+    """As any other line that is about something else."""
+    assert cut_rows(b'{"type":"batch","batch":0,"rows":[]}\n"u"')[0].index == 0
+
+
+def test_no_other_kind_has_lines_so_long() -> None:
+    """However they begin."""
+    line = b'{"type":"batch","batch":' + b"x" * 300_000 + b"\thttp://h/x"
+    for reader in (TsvReader(), CsvReader()):
+        [cut, *_] = LineCutter().feed(line + b"\n")
+        row = reader.read(cut)
+        assert row is not None
+        assert row.problem is not None
+        assert row.problem.message.startswith("the line is longer")
 
 
 def test_other_members_are_passed_through_as_they_are() -> None:

@@ -48,6 +48,15 @@ RECORDS = [
     {"type": "summary", "complete": True},
 ]
 LINES = [json.dumps(record).encode() for record in RECORDS]
+BATCH = json.dumps(
+    {"type": "batch", "batch": 0, "rows": [{"id": n, "url": f"http://h/{n}"} for n in range(3)]},
+    separators=(",", ":"),
+).encode()
+#: Larger than any other line.
+LARGE = json.dumps(
+    {"type": "batch", "batch": 1, "rows": [{"url": "http://h/" + "x" * 70_000}] * 4},
+    separators=(",", ":"),
+).encode()
 
 #: What was once wrong, or would be: a name, the bytes, how many rows are in them.
 MANIFESTS = [
@@ -59,6 +68,9 @@ MANIFESTS = [
      b'9;http://h/d;"say ""yes""";2;3;4;5;6\n\x1f\x8b;http://h/e', 5),
     ("a.csv", b'"7","http://h/a,b"\nhttp://h/c,d\nid,url\n"e" f\n(\xb5/\xfd,http://h/e\n', 5),
     ("a.ndjson", b"\xef\xbb\xbf" + b"\r\n".join([*LINES, b"", b"{", b'"http://h/c"', *LINES]), 6),
+    ("a.ndjson", b"\n".join([LINES[0], BATCH, LINES[1], LARGE, BATCH, b"[]", *LINES]), 14),
+    ("list", LARGE + b"\n" + BATCH, 7),
+    ("a.json", b"[" + b",".join([BATCH, *LINES, BATCH]) + b"]", 8),
     ("a.json", b"\xef\xbb\xbf\n[" + b",".join([*LINES, b" ", b"{]}", b'"],["', *LINES]) + b" ]", 6),
     ("a.json", b'["http://h/a", oops, "' + LONG + b'"  , {"url": "http://h/d"},]', 4),
     ("a.json", b'["http://h/a", {"url": ["]"]}] x', 2),

@@ -1,0 +1,77 @@
+"""Budgets: how much a run may take before it ends early, to go on another day."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from imaging.facts import Failure
+from scripts.cli.plan import Budget
+from workers.fetch.targets import Origin, parse_target
+from workers.manifest.rows import Row
+from workers.records import Answered
+
+__all__ = ["Spending"]
+
+
+class Spending:
+    """What one run has taken of its budget so far."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._until = None if budget.seconds is None else time.monotonic() + budget.seconds
+        self._bytes = 0
+        self._hosts: Counter[Origin] = Counter()  # requests; a row that was begun is one
+        self._full: set[Origin] = set()
+        self.held_back = 0  #: rows that were not begun, of hosts that had their share
+
+    def count(self, answer: Answered) -> None:
+        """Take in what a row came to."""
+        if answer.fetch is not None:
+            self._bytes += answer.fetch.bytes
+            if self._budget.requests_per_host is not None and answer.url is not None:
+                target = parse_target(answer.url)
+                if not isinstance(target, Failure):  # one was counted when it was begun
+                    self._hosts[target.origin] += answer.fetch.requests - 1
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Until the time is over; None: there is no limit."""
+        return None if self._until is None else max(0.0, self._until - time.monotonic())
+
+    def spent(self) -> str | None:
+        """Why no more rows are begun, if that is so."""
+        budget = self._budget
+        if self.seconds_left == 0:
+            return f"budget: {budget.seconds:g} seconds are over"
+        if budget.bytes is not None and self._bytes >= budget.bytes:
+            return f"budget: {self._bytes:,} bytes were received, of {budget.bytes:,}"
+        return None
+
+    def left_out(self) -> str | None:
+        """What became of rows that were not begun, if there are such."""
+        if not self.held_back:
+            return None
+        hosts = len(self._full)
+        several = f"{hosts:,} hosts" if hosts > 1 else str(next(iter(self._full)))
+        return (
+            f"budget: {self.held_back:,} rows were not asked for: {several} had"
+            f" {self._budget.requests_per_host:,} requests"
+        )
+
+    async def within(self, rows: AsyncGenerator[Row, None]) -> AsyncGenerator[Row, None]:
+        """The rows whose hosts have requests left."""
+        most = self._budget.requests_per_host
+        async with aclosing(rows):
+            async for row in rows:
+                if most is not None and row.problem is None:
+                    target = parse_target(row.url or "")
+                    if not isinstance(target, Failure):
+                        if self._hosts[target.origin] >= most:
+                            self._full.add(target.origin)
+                            self.held_back += 1
+                            continue
+                        self._hosts[target.origin] += 1
+                yield row

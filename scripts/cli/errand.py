@@ -1,0 +1,89 @@
+"""One thing done at a server, from its beginning to an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from scripts.cli import exits
+from scripts.cli.door import DEFAULT_URL, Denied, Door, Unanswered, key_of
+from scripts.cli.exits import Refused
+from scripts.cli.patience import GoneError
+from scripts.cli.result_file import CannotWrite
+from scripts.cli.standard_output import BrokenOutput
+from workers.errors import WorkError
+
+__all__ = ["run", "say"]
+
+Errand = Callable[[Door], Coroutine[Any, Any, int]]
+
+
+def say(sentence: str) -> None:
+    """Tell the user, not the program behind the pipe."""
+    with suppress(OSError, ValueError):  # nobody reads it
+        print(sentence, file=sys.stderr, flush=True)
+
+
+def run(
+    errand: Errand, *, server: str | None, key: str | None, interrupted: str | None = None
+) -> int:
+    """Do *errand* at *server*; returns the exit code, everything that went wrong told.
+
+    *interrupted* is what to tell whoever presses Ctrl-C.
+    """
+    try:
+        door = Door(server or DEFAULT_URL, key_of(key))
+        with asyncio.Runner() as runner:
+            return runner.run(_until_terminated(errand, door))
+    except Refused as exc:
+        say(f"imagecensus: {exc}")
+        return exits.REFUSED
+    except Denied as exc:
+        say(f"imagecensus: {exc}")
+        return exits.FAILED if exc.status >= 500 else exits.REFUSED
+    except (Unanswered, GoneError, CannotWrite, WorkError) as exc:
+        say(f"imagecensus: {exc}")
+        return exits.FAILED
+    except (BrokenOutput, BrokenPipeError):
+        _let_go_of_output()
+        return exits.BROKEN_PIPE
+    except OSError as exc:  # of what is printed; everything else has its own words
+        _let_go_of_output()
+        say(f"imagecensus: cannot write to standard output: {exc.strerror}")
+        return exits.FAILED
+    except KeyboardInterrupt:
+        if interrupted is not None:
+            say(f"\n{interrupted}")
+        return exits.INTERRUPTED
+
+
+async def _until_terminated(errand: Errand, door: Door) -> int:
+    """SIGTERM ends it like Ctrl-C does, with its own code and everything closed."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - the runner made one
+    terminated = False
+
+    def terminate() -> None:
+        nonlocal terminated
+        terminated = True
+        task.cancel()
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    try:
+        async with door:
+            return await errand(door)
+    except asyncio.CancelledError:
+        if not terminated:
+            raise
+        return exits.TERMINATED
+
+
+def _let_go_of_output() -> None:
+    """Nothing more is written at exit to where nobody reads."""
+    with suppress(OSError), open("/dev/null", "wb") as null:  # noqa: PTH123 - a device
+        os.dup2(null.fileno(), 1)

@@ -1,0 +1,58 @@
+"""`info` and `predict`: a plan carried out. What goes wrong becomes a sentence and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+
+import uvloop
+
+from scripts.cli import exits
+from scripts.cli.ending import say
+from scripts.cli.exits import Finished, Refused
+from scripts.cli.plan import Plan
+from scripts.cli.redo import redo
+from scripts.cli.result_file import CannotWrite
+from scripts.cli.standard_output import BrokenOutput
+from scripts.cli.whole import count_all
+from workers import logs
+from workers.descriptors import raise_descriptors
+from workers.environment import read_settings
+from workers.errors import ManifestNotFound, SettingsError, WorkError
+from workers.settings import WorkSettings
+
+__all__ = ["run"]
+
+
+def run(plan: Plan) -> int:
+    """Carry out *plan*; returns the exit code."""
+    try:
+        settings = read_settings(WorkSettings, **plan.settings)
+        _set_up_logs(settings)
+        raise_descriptors()
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(plan, settings))
+    except Finished as exc:
+        say(str(exc))
+        return exits.DONE
+    except (Refused, SettingsError, ManifestNotFound) as exc:
+        say(str(exc))
+        return exits.REFUSED
+    except (CannotWrite, WorkError) as exc:
+        say(str(exc))
+        return exits.FAILED
+    except BrokenOutput:
+        return exits.BROKEN_PIPE
+    except KeyboardInterrupt:  # before, or behind, what is ended in order
+        return exits.INTERRUPTED
+
+
+async def _run(plan: Plan, settings: WorkSettings) -> int:
+    if plan.only is not None:
+        return await redo(plan, settings)
+    return await count_all(plan, settings)
+
+
+def _set_up_logs(settings: WorkSettings) -> None:
+    """Of the work only what is wrong: the rest is told by the figures, and by the summary."""
+    given = "log_level" in settings.model_fields_set
+    logs.set_up(settings.log_level if given else "error", settings.log_format)

@@ -1,0 +1,152 @@
+"""A census of a whole manifest: to standard output, into a result file, into a table."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from typing import Any
+
+from scripts.cli import exits, manifests, work
+from scripts.cli.budgets import Spending
+from scripts.cli.census import Census, without
+from scripts.cli.ending import end, say
+from scripts.cli.exits import Finished, Refused
+from scripts.cli.outputs import Output, lines_of, open_output
+from scripts.cli.plan import Plan
+from scripts.cli.progress import Figures, shown
+from scripts.cli.result_file import ResultFile
+from scripts.cli.resuming import check_same, look, reconcile
+from workers.asked import Asked
+from workers.batches.recipe import differs
+from workers.lines import SCHEMA
+from workers.manifest.kinds import check_readable, kind_of_name
+from workers.manifest.reading import read_rows
+from workers.manifest.rows import Row
+from workers.results.rows import result_rows
+from workers.results.survey import Survey
+from workers.settings import WorkSettings
+
+__all__ = ["check_predictor", "count_all", "start_of"]
+
+
+async def count_all(plan: Plan, settings: WorkSettings) -> int:
+    """Run it; returns the exit code.
+
+    Raises:
+        Refused: it cannot be done as asked; nothing was written.
+        WorkError, CannotWrite, BrokenOutput: it cannot be completed.
+    """
+    async with AsyncExitStack() as stack:
+        file = _begun(plan)
+        if file is not None:
+            stack.callback(file.close)
+        found = Survey() if file is None else await look(file)
+        seconds = float((found.told or {}).get("seconds") or 0.0)
+        options = plan.options
+        if file is not None and found.start is not None:
+            options = check_same(file, found.start, plan.kind, plan.options)
+        asked = work.ask(plan.kind, options)
+        check_readable(kind_of_name(plan.manifest))
+        opening = manifests.opened(settings, plan.manifest, again=file is not None)
+        source = await stack.enter_async_context(opening)
+        working = await stack.enter_async_context(work.opened(settings, asked))
+        start = start_of(plan, source, working)
+        if file is not None and found.start is not None:
+            check_predictor(file, found.start, working)
+            rows_again = lambda: rows_of(source, asked, limit=None)  # noqa: E731
+            found = await reconcile(file, found, start, rows_again, force=plan.force, say=say)
+            if found.complete and _limit(found.start) == asked.limit:
+                say(f"{plan.out} is complete: {found.summary.rows:,} rows, nothing is left to do")
+                return exits.DONE
+            file.cut(found.end)
+        if plan.out is not None and file is None:
+            file = ResultFile.create(lines_of(plan.out))
+            stack.callback(file.close)
+        out = open_output(plan.out, file, plan.kind)
+        stack.callback(out.close)
+        await out.begin(start)
+        return await _write(plan, asked, source, working, found, out, seconds)
+
+
+async def _write(
+    plan: Plan,
+    asked: Asked,
+    source: Any,
+    working: work.Work,
+    found: Survey,
+    out: Output,
+    seconds: float,
+) -> int:
+    figures = Figures(plan.manifest)
+    spending = Spending(plan.budget)
+    census = Census(out, summary=found.summary, spending=spending, figures=figures)
+    rows = without(rows_of(source, asked, limit=asked.limit), found.done, figures, source)
+    with census.interruptible(), shown(figures, quiet=plan.quiet):
+        reason = await census.run(working.flow(spending.within(rows)))
+        summary = found.summary
+        line = summary.line(
+            seconds=seconds + census.seconds,
+            manifest_sha256=source.sha256 if asked.limit is None else None,
+            provenance=working.provenance,
+            reason=reason,
+        )
+        await out.finish(line, complete=reason is None)
+    return end(plan, census, figures, summary, reason)
+
+
+def start_of(plan: Plan, source: Any, working: work.Work) -> dict[str, Any]:
+    """What the first line says."""
+    start: dict[str, Any] = {
+        "type": "start",
+        "schema": SCHEMA,
+        "kind": plan.kind,
+        "job": None,
+        "manifest": source.name,
+        "options": working.options.json(),
+        "manifest_stamp": source.stamp,
+        "manifest_bytes": source.size,
+    }
+    if working.provenance is not None:
+        start["provenance"] = working.provenance
+    return start
+
+
+def rows_of(source: Any, asked: Asked, *, limit: int | None) -> AsyncGenerator[Row, None]:
+    """The rows of *source*, as *asked* reads them."""
+    if getattr(asked, "changes", False):
+        return result_rows(source, limit=limit, extra=asked.extra, before=True)
+    return read_rows(source, limit=limit, extra=asked.extra)
+
+
+def _begun(plan: Plan) -> ResultFile | None:
+    """The file to go on with, if there is one. Raises Refused."""
+    if plan.out is None:
+        if plan.resume:
+            raise Refused("--resume goes on with a file: name it with -o")
+        return None
+    lines = lines_of(plan.out)
+    if plan.resume:
+        if lines.exists():
+            return ResultFile.open(lines)
+        if lines != plan.out and plan.out.exists():
+            raise Finished(
+                f"{plan.out} is there, and no run into it was cut: nothing is left to do"
+            )
+    for path in {plan.out, lines}:
+        if path.exists():
+            raise Refused(f"{path} is there already: --resume goes on with it, or name another")
+    return None
+
+
+def check_predictor(file: ResultFile, start: dict[str, Any], working: work.Work) -> None:
+    """Raises Refused where the predictor is not the one that *file* was begun with."""
+    pinned = start.get("provenance")
+    if working.recipe is None or not isinstance(pinned, dict):
+        return
+    if problem := differs(pinned, working.recipe):
+        raise Refused(f"{file.path} was begun with another predictor: {problem}")
+
+
+def _limit(start: dict[str, Any] | None) -> Any:
+    options = (start or {}).get("options")
+    return options.get("limit") if isinstance(options, dict) else None
