@@ -18,6 +18,10 @@ RUN touch README.md \
 COPY imaging /app/imaging
 COPY workers /app/workers
 COPY server /app/server
+COPY scripts/cli /app/scripts/cli
+# As pip would write it. The guard is for processes of the pool, which read it as well.
+RUN printf '#!/opt/venv/bin/python\nfrom scripts.cli.entry import main\nif __name__ == "__main__":\n    main()\n' > /opt/venv/bin/imagecensus \
+    && chmod 755 /opt/venv/bin/imagecensus
 # The root may be read-only: what Python would write on first use is written here.
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 

@@ -138,7 +138,8 @@ class TableAnswer:
             return
 
         def written(work: asyncio.Future[Any]) -> None:
-            work.exception()  # nobody else will ask
+            if not work.cancelled():
+                work.exception()  # nobody else will ask
             self._work = loop.run_in_executor(None, writer.close)
 
         self._work.add_done_callback(written)

@@ -9,8 +9,6 @@ before.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable
-from hashlib import blake2b
 
 from imaging.facts import ImageInfo
 from workers.fetch.targets import Target, parse_target
@@ -31,8 +29,8 @@ class Placeholders:
 
     def __init__(self, most: int = MOST_PICTURES) -> None:
         self._most = most
-        #: The URLs of each picture; none once they are too many to be told apart.
-        self._urls: OrderedDict[Hashable, tuple[bytes, ...] | None] = OrderedDict()
+        #: The URLs of each picture, by its hash; none once they are too many to be told apart.
+        self._urls: OrderedDict[int, tuple[bytes, ...] | None] = OrderedDict()
 
     def __len__(self) -> int:
         """How many pictures are remembered."""
@@ -46,11 +44,10 @@ class Placeholders:
         """
         same_place = False
         if final_url is not None:
-            same_place = self._many(blake2b(final_url.encode(), digest_size=16).digest(), url)
+            same_place = self._many(hash(final_url), url)
             host = _host(final_url) or host
-        picture: Hashable
         if info.sha256 is not None:
-            picture = (host, info.sha256)
+            picture = hash((host, info.sha256))
         elif (
             info.image_size is None
             or info.image_dimension is None
@@ -58,10 +55,10 @@ class Placeholders:
         ):
             return same_place
         else:
-            picture = (host, info.image_size, info.image_dimension, info.image_format)
+            picture = hash((host, info.image_size, info.image_dimension, info.image_format))
         return self._many(picture, url) or same_place
 
-    def _many(self, what: Hashable, url: bytes) -> bool:
+    def _many(self, what: int, url: bytes) -> bool:
         known = self._urls
         if what not in known:  # as nearly always
             known[what] = (url,)

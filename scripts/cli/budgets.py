@@ -61,17 +61,39 @@ class Spending:
             f" {self._budget.requests_per_host:,} requests"
         )
 
-    async def within(self, rows: AsyncGenerator[Row, None]) -> AsyncGenerator[Row, None]:
-        """The rows whose hosts have requests left."""
+    async def within(
+        self, rows: AsyncGenerator[Row, None], together: int = 1
+    ) -> AsyncGenerator[Row, None]:
+        """The rows whose hosts have requests left. Of rows that are begun *together*, so many of
+        the manifest, all are given or none: those whose hosts all have.
+        """
         most = self._budget.requests_per_host
         async with aclosing(rows):
+            if most is None:
+                async for row in rows:
+                    yield row
+                return
+            group: list[Row] = []
             async for row in rows:
-                if most is not None and row.problem is None:
-                    target = parse_target(row.url or "")
-                    if not isinstance(target, Failure):
-                        if self._hosts[target.origin] >= most:
-                            self._full.add(target.origin)
-                            self.held_back += 1
-                            continue
-                        self._hosts[target.origin] += 1
-                yield row
+                if group and row.index // together != group[0].index // together:
+                    for ready in self._begun(group, most):
+                        yield ready
+                    group = []
+                group.append(row)
+                if (row.index + 1) % together == 0:  # nobody waits for the next one
+                    for ready in self._begun(group, most):
+                        yield ready
+                    group = []
+            for ready in self._begun(group, most):
+                yield ready
+
+    def _begun(self, group: list[Row], most: int) -> list[Row]:
+        """All of *group*, or none."""
+        targets = [parse_target(row.url or "") for row in group if row.problem is None]
+        origins = [target.origin for target in targets if not isinstance(target, Failure)]
+        if full := {origin for origin in origins if self._hosts[origin] >= most}:
+            self._full |= full
+            self.held_back += len(group)
+            return []
+        self._hosts.update(origins)
+        return group

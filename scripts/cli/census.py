@@ -6,12 +6,12 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from typing import Any, Protocol
 
 from imaging.facts import ErrorCode, ImageInfo
 from scripts.cli.budgets import Spending
-from scripts.cli.progress import Figures
+from scripts.cli.progress import Figures, leave_terminal
 from workers.errors import ManifestError, PredictorAway, PredictorLost
 from workers.flow import Flow
 from workers.manifest.rows import Row
@@ -29,7 +29,7 @@ class Lines(Protocol):
     """Where lines go."""
 
     async def write(self, lines: bytes) -> None:
-        """Write whole lines."""
+        """Write whole lines; with none of them, look whether anybody takes them."""
         ...
 
 
@@ -91,7 +91,7 @@ class Census:
     async def _take(self, records: list[Any]) -> None:
         # Rows under way when it ends are `cancelled`: no answer, and asked for again another day.
         kept = [record for record in records if not _is_cut(record)]
-        if kept:
+        if kept or not records:
             await self._out.write(b"".join([record.line() for record in kept]))
         for record in kept:
             self._count(record)
@@ -126,6 +126,7 @@ class Census:
         if self.signal is not None:
             for again in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(again, signal.SIG_DFL)
+            leave_terminal()
             signal.raise_signal(number)
         self.signal = number
         self._figures.note = "ending; once more ends it at once"
@@ -144,12 +145,13 @@ async def without(
     in its *source* a row ends.
     """
     count = 0
-    async for row in rows:
-        count += 1
-        if count % 256 == 0 and source.plain and source.size and row.end > 0:
-            figures.total = max(count, count * source.size // row.end)
-        if row.index not in done:
-            yield row
+    async with aclosing(rows):
+        async for row in rows:
+            count += 1
+            if count % 256 == 0 and source.plain and source.size and row.end > 0:
+                figures.total = max(count, count * source.size // row.end)
+            if row.index not in done:
+                yield row
     figures.total, figures.estimated = count, False
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scripts.cli import of_processes, of_runs, of_server
+from scripts.cli import of_files, of_processes, of_runs, of_server
 
 __all__ = ["app"]
 
@@ -23,5 +23,6 @@ def _root() -> None:
 
 
 of_runs.register(app)
+of_files.register(app)
 of_server.register(app)
 of_processes.register(app)

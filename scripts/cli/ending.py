@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import suppress
 
 from scripts.cli import exits
 from scripts.cli.census import Census
@@ -12,7 +13,7 @@ from scripts.cli.progress import Figures, bytes_of, duration, failures
 from workers.diagnosis import diagnose
 from workers.summary import Summary
 
-__all__ = ["end", "say"]
+__all__ = ["code_of", "end", "say"]
 
 _SIGNALS = {signal.SIGINT: exits.INTERRUPTED, signal.SIGTERM: exits.TERMINATED}
 #: How a reason begins that is no failure, but what was asked for.
@@ -39,12 +40,14 @@ def end(plan: Plan, census: Census, figures: Figures, summary: Summary, reason: 
             say(f"  {finding.says}")
     if reason is not None:
         say(f"not complete: {reason}{_how_to_go_on(plan)}")
-    return _code(plan, census, summary, reason)
+    return code_of(plan, census, summary, reason)
 
 
 def say(text: str) -> None:
-    """For people: on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """For people: on standard error, if somebody reads it."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(text, file=sys.stderr, flush=True)
 
 
 def _how_to_go_on(plan: Plan) -> str:
@@ -53,7 +56,8 @@ def _how_to_go_on(plan: Plan) -> str:
     return f"; {plan.out} is kept, the same command with --resume goes on"
 
 
-def _code(plan: Plan, census: Census, summary: Summary, reason: str | None) -> int:
+def code_of(plan: Plan, census: Census, summary: Summary, reason: str | None) -> int:
+    """The exit code of a run that ended for this *reason*, or is complete."""
     if reason is None:
         return exits.ROWS_FAILED if plan.strict and summary.failed else exits.DONE
     if census.signal is not None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -12,7 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from scripts.cli.ending import say
 from scripts.cli.standard_input import StandardInput
+from workers.errors import ManifestError
 from workers.manifest.files import FileSource
 from workers.manifest.opening import open_source
 from workers.settings import WorkSettings
@@ -31,24 +32,31 @@ async def opened(settings: WorkSettings, name: str, *, again: bool = False) -> A
         async with open_source(settings, name, anywhere=True) as named:
             yield named
         return
-    source: StandardInput | FileSource
+    coming = StandardInput()
+    source: StandardInput | FileSource = coming
     if stat.S_ISREG(os.fstat(0).st_mode):
         source = FileSource.opened(os.dup(0), name, max_bytes=sys.maxsize)
-    elif again:
-        source = FileSource.opened(await asyncio.to_thread(_spooled), name, max_bytes=sys.maxsize)
-        source.stamp = ""  # of no use: it is another at every run
     else:
         if sys.stdin.isatty():
-            print("reading rows from the terminal, until Ctrl-D", file=sys.stderr)
-        source = StandardInput()
+            say("reading rows from the terminal, until Ctrl-D")
+        if again:
+            source = FileSource.opened(await _spooled(coming), name, max_bytes=sys.maxsize)
+            source.stamp = ""  # of no use: it is another at every run
     try:
         yield source
     finally:
         source.close()
 
 
-def _spooled() -> int:
-    with tempfile.TemporaryFile() as kept:
-        shutil.copyfileobj(sys.stdin.buffer, kept)
-        kept.flush()
-        return os.dup(kept.fileno())
+async def _spooled(coming: StandardInput) -> int:
+    """A descriptor of a file of all that comes."""
+    try:
+        with tempfile.TemporaryFile() as kept:
+            while data := await coming.read():
+                await asyncio.to_thread(kept.write, data)
+            kept.flush()
+            return os.dup(kept.fileno())
+    except OSError as exc:
+        raise ManifestError(f"cannot keep what comes: {exc.strerror}") from exc
+    finally:
+        coming.close()

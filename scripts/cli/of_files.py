@@ -12,7 +12,36 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands to *app*."""
+    app.command()(verify)
     app.command()(convert)
+
+
+def verify(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="A result file, as info, predict, results or curl wrote it; plain, gz or zst.",
+            show_default=False,
+        ),
+    ],
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="Only what is wrong, and the exit code.")
+    ] = False,
+) -> None:
+    """Whether a result file is whole: one start, every row once, a summary that adds up.
+
+    Exit code 0 if it is; 1 if not, with a sentence for each thing that is missing or wrong.
+
+    [bold]Examples[/bold]
+
+    [cyan]imagecensus verify facts.ndjson[/cyan]
+    [cyan]imagecensus verify facts.ndjson && rm images.tsv[/cyan]
+    """
+    from scripts.cli.verifying import verify as verified
+
+    if code := verified(file, quiet=quiet):
+        raise typer.Exit(code)
 
 
 def convert(

@@ -9,14 +9,14 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["Figures", "bytes_of", "duration", "failures", "shown"]
+__all__ = ["Figures", "bytes_of", "duration", "failures", "leave_terminal", "shown"]
 
 #: Elsewhere than on a terminal there is a line so often.
 LINE_SECONDS = 10.0
@@ -93,7 +93,7 @@ class Figures:
 def shown(figures: Figures, *, quiet: bool = False, stream: TextIO | None = None) -> Iterator[None]:
     """Show *figures*, which change meanwhile, until the end of the context."""
     out = stream or sys.stderr
-    if quiet:
+    if quiet or out is None:
         yield
     elif out.isatty():
         with _live(figures, out):
@@ -118,6 +118,13 @@ def _live(figures: Figures, out: TextIO) -> Iterator[None]:
     )
     with live:
         yield
+
+
+def leave_terminal() -> None:
+    """Have the cursor back: the process ends here and now."""
+    with suppress(OSError):
+        if sys.stderr.isatty():
+            print("\x1b[?25h", file=sys.stderr, flush=True)
 
 
 def _renderable(figures: Figures) -> RenderableType:
@@ -165,7 +172,8 @@ def _lines(figures: Figures, out: TextIO) -> Iterator[None]:
             figures.advance()
             if time.monotonic() - told[0] >= LINE_SECONDS:
                 told[0] = time.monotonic()
-                print(figures.line(), file=out, flush=True)
+                with suppress(OSError):  # nobody reads it
+                    print(figures.line(), file=out, flush=True)
 
     told = [time.monotonic()]
     figures.advance()

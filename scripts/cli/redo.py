@@ -7,30 +7,30 @@ whatever kills it, the result file is whole, and the same command goes on.
 from __future__ import annotations
 
 import asyncio
-import os
-from array import array
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import numpy as np
+import orjson
 
 from scripts.cli import manifests, work
 from scripts.cli.budgets import Spending
 from scripts.cli.census import Census, without
 from scripts.cli.ending import end
-from scripts.cli.exits import Refused
+from scripts.cli.exits import Finished, Refused
+from scripts.cli.merging import is_merged, merged
 from scripts.cli.outputs import lines_of
 from scripts.cli.plan import Plan
 from scripts.cli.progress import Figures, shown
-from scripts.cli.result_file import ResultFile
-from scripts.cli.resuming import check_same, look
-from scripts.cli.whole import check_predictor, start_of
+from scripts.cli.result_file import ResultFile, is_there, put_whole
+from scripts.cli.resuming import LENIENT, check_same, look
+from scripts.cli.whole import check_predictor, seconds_of, start_of
 from workers.lines import encode_line
-from workers.results.recorded import Recorded, read_line
+from workers.manifest.addresses import is_url
+from workers.results.recorded import Recorded
 from workers.results.rows import result_rows
-from workers.results.survey import Survey, records
+from workers.results.survey import Survey
 from workers.settings import WorkSettings
 from workers.summary import Summary
 
@@ -59,20 +59,22 @@ async def redo(plan: Plan, settings: WorkSettings) -> int:
         raise Refused(
             "--only writes the lines of a result file, and goes with no table, no --changes"
         )
+    if plan.manifest == "-" or is_url(plan.manifest):
+        raise Refused("--only takes a result file that lies here")
     async with AsyncExitStack() as stack:
-        base = ResultFile.open(Path(plan.manifest))
+        base = ResultFile.open(Path(plan.manifest), reading=_is_other(plan))
         stack.callback(base.close)
         found = await look(base)
         if found.start is None:
             raise Refused(f"{base.path} is no result file: not even its first line is whole")
         asked = work.ask(plan.kind, check_same(base, found.start, plan.kind, plan.options))
-        target = _target(plan, base)
+        target = await _target(plan, base)
         opening = manifests.opened(settings, plan.manifest)
         source = await stack.enter_async_context(opening)
         working = await stack.enter_async_context(work.opened(settings, asked))
         check_predictor(base, found.start, working)
         start = start_of(plan, source, working) | {"redo": plan.only}
-        beside, done = await _beside(plan, target, start)
+        beside, done = await _beside(plan, base, found, target, start, working)
         stack.callback(beside.close)
 
         figures = Figures(f"{plan.manifest}, {plan.only}")
@@ -80,107 +82,127 @@ async def redo(plan: Plan, settings: WorkSettings) -> int:
         census = Census(beside, summary=done.summary, spending=spending, figures=figures)
         again = result_rows(source, limit=asked.limit, extra=asked.extra, wanted=wanted)
         rows = without(again, done.done, figures, source)
-        with census.interruptible(), shown(figures, quiet=plan.quiet):
-            reason = await census.run(working.flow(spending.within(rows)))
-        summary = await asyncio.to_thread(_join, plan, base, found, beside, target, census.seconds)
-        _remove(beside.path)
+        with census.interruptible():
+            with shown(figures, quiet=plan.quiet):
+                reason = await census.run(working.flow(spending.within(rows, working.together)))
+            seconds = seconds_of(found) + census.seconds
+            summary = await asyncio.to_thread(
+                _join, base, found, beside, target, seconds, working.provenance
+            )
+        beside.remove()
         return end(plan, census, figures, summary, reason)
 
 
-def _target(plan: Plan, base: ResultFile) -> Path:
+def _is_other(plan: Plan) -> bool:
+    """Whether the result goes into another file than the one that is read."""
+    return plan.out is not None and plan.out.resolve() != Path(plan.manifest).resolve()
+
+
+async def _target(plan: Plan, base: ResultFile) -> Path:
     """Where the whole goes. Raises Refused."""
-    if plan.out is None or plan.out.resolve() == base.path.resolve():
+    if plan.out is None or not _is_other(plan):
         return base.path
-    if plan.out.exists():
-        raise Refused(f"{plan.out} is there already: leave -o out to have {base.path} brought up")
-    return plan.out
+    if not is_there(plan.out):
+        return plan.out
+    if is_there(path := _path_beside(plan.out)):  # it was killed at the very end
+        with closing(ResultFile.open(plan.out)) as file, closing(ResultFile.open(path)) as beside:
+            found = await look(file)
+            if found.start is not None and await asyncio.to_thread(is_merged, beside, file, found):
+                beside.remove()
+                raise Finished(f"{plan.out} has it all, nothing is left to do")
+    raise Refused(f"{plan.out} is there already: leave -o out to have {base.path} brought up")
 
 
-async def _beside(plan: Plan, target: Path, start: dict[str, Any]) -> tuple[ResultFile, Survey]:
-    """The file that new records gather in, and what is in it from a run that was cut."""
-    path = target.with_name(f"{target.name}.redo")
-    if path.exists() and not plan.force:
-        file = ResultFile.open(path)
-        found = await look(file)
-        if found.start is not None:
-            same = ("kind", "redo", "options", "manifest_stamp", "provenance")
-            if any(found.start.get(name) != start.get(name) for name in same):
-                file.close()
-                told = f"{path} is of another run over {plan.manifest}, or of what that was before"
-                raise Refused(f"{told}; --force begins anew")
-            file.cut(found.end)
-            return file, found
-        file.cut(0)
-    else:
-        with suppress(OSError):
-            path.unlink()
+def _path_beside(target: Path) -> Path:
+    return target.with_name(f"{target.name}.redo")
+
+
+async def _beside(
+    plan: Plan,
+    base: ResultFile,
+    whole: Survey,
+    target: Path,
+    start: dict[str, Any],
+    working: work.Work,
+) -> tuple[ResultFile, Survey]:
+    """The file that new records gather in, and what is in it from a run that was cut.
+
+    Raises:
+        Refused: it is of a run over something else.
+    """
+    path = _path_beside(target)
+    if not is_there(path):
         file = ResultFile.create(path)
+    else:
+        file = ResultFile.open(path)
+        try:
+            if not plan.force and await _goes_on(plan, file, base, whole, start, working):
+                return file, await look(file)
+            file.cut(0)
+        except BaseException:
+            file.close()
+            raise
     await file.write(encode_line(start))
     return file, Survey()
 
 
-def _join(
+async def _goes_on(
     plan: Plan,
+    file: ResultFile,
+    base: ResultFile,
+    whole: Survey,
+    start: dict[str, Any],
+    working: work.Work,
+) -> bool:
+    """Whether there is something in *file* to go on with; it is cut to that. Raises Refused."""
+    found = await look(file)
+    if found.start is None:
+        return False
+    began, begins = found.start, orjson.loads(encode_line(start))
+    if began.get("manifest_stamp") != begins["manifest_stamp"]:
+        if await asyncio.to_thread(is_merged, file, base, whole):
+            return False  # all of it was put there; only this file was left
+        told = f"{file.path} is of what {plan.manifest} was before"
+        raise Refused(f"{told}; --force begins anew")
+    same = all(began.get(name) == begins[name] for name in ("kind", "redo"))
+    if not same or _lasting(began.get("options") or {}) != _lasting(begins["options"]):
+        told = f"{file.path} is of another run over {plan.manifest}"
+        raise Refused(f"{told}; --force begins anew")
+    check_predictor(file, began, working)
+    file.cut(found.end)
+    return True
+
+
+def _lasting(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in LENIENT}
+
+
+def _join(
     base: ResultFile,
     found: Survey,
     beside: ResultFile,
     target: Path,
     seconds: float,
+    provenance: dict[str, Any] | None,
 ) -> Summary:
     """Write the whole, new records in the place of the old; returns what they add up to."""
     summary = Summary()
     told = found.told or {}
     # Each row that had a record has one, also where not all were looked at again.
-    missing = f"{plan.manifest} was not complete: {told.get('reason', 'it was cut')}"
-    reason = None if found.complete else missing
+    reason = None if found.complete else str(told.get("reason", "it was cut"))
 
     def lines() -> Iterator[bytes]:
         yield encode_line(found.start or {})
-        with base.reading() as old, beside.reading() as new:
-            again = _Places(new, beside.size)
-            for before in records(old, found.end):
-                record = again.of(before.index) or before
-                summary.count(record)
-                yield record.text
+        yield from merged(base, found, beside, summary)
         yield summary.line(
-            seconds=float(told.get("seconds") or 0.0) + seconds,
+            seconds=seconds,
             manifest_sha256=told.get("manifest_sha256"),
-            provenance=told.get("provenance"),
+            provenance=told.get("provenance", provenance),
             reason=reason,
         )
 
     if target == base.path:
         base.replace(lines())
     else:
-        file = ResultFile.create(target)
-        try:
-            file.replace(lines())
-        finally:
-            file.close()
+        put_whole(target, lines())
     return summary
-
-
-class _Places:
-    """Where in a file the record of a row stands: three numbers for each."""
-
-    def __init__(self, file: IO[bytes], end: int) -> None:
-        self._descriptor = file.fileno()
-        found = array("q")
-        for record in records(file, end):
-            found.extend((record.index, file.tell() - len(record.text), len(record.text)))
-        places = np.frombuffer(found, dtype=np.int64).reshape(-1, 3)
-        self._places = places[places[:, 0].argsort()]
-
-    def of(self, index: int) -> Recorded | None:
-        """The record that begins with the row *index*, if there is one."""
-        at = int(np.searchsorted(self._places[:, 0], index))
-        if at == len(self._places) or self._places[at, 0] != index:
-            return None
-        _, offset, length = self._places[at].tolist()
-        line = os.pread(self._descriptor, length, offset)
-        return Recorded(line, read_line(line))
-
-
-def _remove(path: Path) -> None:
-    with suppress(OSError):
-        os.unlink(path)  # noqa: PTH108

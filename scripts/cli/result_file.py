@@ -13,7 +13,7 @@ from typing import IO, Self
 
 from scripts.cli.exits import Refused
 
-__all__ = ["CannotWrite", "ResultFile", "put_whole"]
+__all__ = ["CannotWrite", "ResultFile", "is_there", "put_whole"]
 
 _COPIED = 1024 * 1024
 
@@ -36,9 +36,11 @@ class ResultFile:
         return cls._opened(path, os.O_RDWR | os.O_CREAT | os.O_EXCL)
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """One that is there. Raises Refused where it is not, or another run writes it."""
-        return cls._opened(path, os.O_RDWR)
+    def open(cls, path: Path, *, reading: bool = False) -> Self:
+        """One that is there, only for *reading* if so. Raises Refused where it is not, or another
+        run writes it.
+        """
+        return cls._opened(path, os.O_RDONLY if reading else os.O_RDWR)
 
     @classmethod
     def _opened(cls, path: Path, flags: int) -> Self:
@@ -50,7 +52,8 @@ class ResultFile:
                 told = f"{path} is a link to what is not there"
             raise Refused(told) from None
         except OSError as exc:
-            raise Refused(f"cannot write {path}: {exc.strerror}") from exc
+            verb = "read" if flags == os.O_RDONLY else "write"
+            raise Refused(f"cannot {verb} {path}: {exc.strerror}") from exc
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise Refused(f"{path} is no regular file; for a pipe leave -o out")
@@ -128,6 +131,11 @@ class ResultFile:
                 os.ftruncate(self._fd, self._end)
             raise CannotWrite(f"cannot write {self.path}: {exc.strerror}") from exc
         self._end = at
+
+
+def is_there(path: Path) -> bool:
+    """Whether something has that name, be it a link to nothing. False where one may not look."""
+    return os.path.lexists(path)
 
 
 def put_whole(path: Path, lines: Iterable[bytes]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 
 import uvloop
 
@@ -12,6 +14,7 @@ from scripts.cli.exits import Finished, Refused
 from scripts.cli.plan import Plan
 from scripts.cli.redo import redo
 from scripts.cli.result_file import CannotWrite
+from scripts.cli.sampling import sample
 from scripts.cli.standard_output import BrokenOutput
 from scripts.cli.whole import count_all
 from workers import logs
@@ -25,6 +28,7 @@ __all__ = ["run"]
 
 def run(plan: Plan) -> int:
     """Carry out *plan*; returns the exit code."""
+    _hold_standard_descriptors()
     try:
         settings = read_settings(WorkSettings, **plan.settings)
         _set_up_logs(settings)
@@ -47,9 +51,22 @@ def run(plan: Plan) -> int:
 
 
 async def _run(plan: Plan, settings: WorkSettings) -> int:
+    if plan.sample is not None:
+        return await sample(plan, settings)
     if plan.only is not None:
         return await redo(plan, settings)
     return await count_all(plan, settings)
+
+
+def _hold_standard_descriptors() -> None:
+    """What is opened later must not come by the number of an output that was closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w")
 
 
 def _set_up_logs(settings: WorkSettings) -> None:

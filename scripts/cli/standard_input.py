@@ -30,6 +30,9 @@ class StandardInput:
     plain = False
 
     def __init__(self) -> None:
+        """Raises ManifestError where there is none."""
+        if sys.stdin is None:
+            raise ManifestError("standard input is closed")
         self._digest = hashlib.sha256()
         self._sha256: str | None = None
         self._kept: IO[bytes] | None = None
@@ -43,8 +46,8 @@ class StandardInput:
     async def blocks(self, start: int = 0) -> AsyncGenerator[bytes, None]:
         """What comes, inflated, from offset *start*; of Parquet only how it begins."""
         inflater = Inflater(sys.maxsize, start=start)
-        data = await self._read()
-        while data and len(data) < len(PARQUET_MAGIC) and (more := await self._read()):
+        data = await self.read()
+        while data and len(data) < len(PARQUET_MAGIC) and (more := await self.read()):
             data += more
         if data.startswith(PARQUET_MAGIC):
             await self._keep(data)
@@ -54,7 +57,7 @@ class StandardInput:
             self._digest.update(data)
             for piece in inflater.feed(data):
                 yield piece
-            data = await self._read()
+            data = await self.read()
         for piece in inflater.finish():
             yield piece
         self._sha256 = self._digest.hexdigest()
@@ -72,15 +75,19 @@ class StandardInput:
             self._kept.close()
 
     async def _keep(self, data: bytes) -> None:
-        self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the source
-        while data:
-            self._digest.update(data)
-            await asyncio.to_thread(self._kept.write, data)
-            data = await self._read()
-        self._kept.flush()
+        try:
+            self._kept = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the source
+            while data:
+                self._digest.update(data)
+                await asyncio.to_thread(self._kept.write, data)
+                data = await self.read()
+            self._kept.flush()
+        except OSError as exc:
+            raise ManifestError(f"cannot keep what comes: {exc.strerror}") from exc
         self._sha256 = self._digest.hexdigest()
 
-    async def _read(self) -> bytes:
+    async def read(self) -> bytes:
+        """What came, as it came; nothing at the end. Raises ManifestError."""
         return await asyncio.to_thread(self._take)
 
     def _take(self) -> bytes:

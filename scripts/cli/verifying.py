@@ -8,6 +8,7 @@ from typing import Any
 
 from scripts.cli import exits
 from scripts.cli.ending import say
+from scripts.cli.exits import Refused
 from scripts.cli.reading import reading
 from workers.errors import ResultError
 from workers.results.survey import Survey, survey
@@ -23,6 +24,9 @@ def verify(path: Path, *, quiet: bool) -> int:
     except ResultError as exc:
         say(f"{path}: {exc}")
         return exits.FAILED
+    except Refused as exc:
+        say(str(exc))
+        return exits.REFUSED
     problems = list(_problems(found))
     for problem in problems:
         say(f"{path}: {problem}")

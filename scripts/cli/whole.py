@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 from scripts.cli import exits, manifests, work
@@ -14,7 +15,7 @@ from scripts.cli.exits import Finished, Refused
 from scripts.cli.outputs import Output, lines_of, open_output
 from scripts.cli.plan import Plan
 from scripts.cli.progress import Figures, shown
-from scripts.cli.result_file import ResultFile
+from scripts.cli.result_file import ResultFile, is_there
 from scripts.cli.resuming import check_same, look, reconcile
 from workers.asked import Asked
 from workers.batches.recipe import differs
@@ -26,7 +27,7 @@ from workers.results.rows import result_rows
 from workers.results.survey import Survey
 from workers.settings import WorkSettings
 
-__all__ = ["check_predictor", "count_all", "start_of"]
+__all__ = ["check_predictor", "count_all", "rows_of", "seconds_of", "start_of"]
 
 
 async def count_all(plan: Plan, settings: WorkSettings) -> int:
@@ -41,7 +42,7 @@ async def count_all(plan: Plan, settings: WorkSettings) -> int:
         if file is not None:
             stack.callback(file.close)
         found = Survey() if file is None else await look(file)
-        seconds = float((found.told or {}).get("seconds") or 0.0)
+        seconds = seconds_of(found)
         options = plan.options
         if file is not None and found.start is not None:
             options = check_same(file, found.start, plan.kind, plan.options)
@@ -54,10 +55,12 @@ async def count_all(plan: Plan, settings: WorkSettings) -> int:
         if file is not None and found.start is not None:
             check_predictor(file, found.start, working)
             rows_again = lambda: rows_of(source, asked, limit=None)  # noqa: E731
-            found = await reconcile(file, found, start, rows_again, force=plan.force, say=say)
-            if found.complete and _limit(found.start) == asked.limit:
-                say(f"{plan.out} is complete: {found.summary.rows:,} rows, nothing is left to do")
+            tell = (lambda _: None) if plan.quiet else say
+            found = await reconcile(file, found, start, rows_again, force=plan.force, say=tell)
+            if found.whole and file.path == plan.out:  # else a table is still to be made of it
+                tell(f"{plan.out} is complete: {found.summary.rows:,} rows, nothing is left to do")
                 return exits.DONE
+        if file is not None:
             file.cut(found.end)
         if plan.out is not None and file is None:
             file = ResultFile.create(lines_of(plan.out))
@@ -82,7 +85,7 @@ async def _write(
     census = Census(out, summary=found.summary, spending=spending, figures=figures)
     rows = without(rows_of(source, asked, limit=asked.limit), found.done, figures, source)
     with census.interruptible(), shown(figures, quiet=plan.quiet):
-        reason = await census.run(working.flow(spending.within(rows)))
+        reason = await census.run(working.flow(spending.within(rows, working.together)))
         summary = found.summary
         line = summary.line(
             seconds=seconds + census.seconds,
@@ -126,16 +129,24 @@ def _begun(plan: Plan) -> ResultFile | None:
         return None
     lines = lines_of(plan.out)
     if plan.resume:
-        if lines.exists():
+        if is_there(lines):
+            if _is_same(plan.manifest, lines):
+                raise Refused(f"{lines} is what is read: name another file to write, with -o")
             return ResultFile.open(lines)
-        if lines != plan.out and plan.out.exists():
+        if lines != plan.out and is_there(plan.out):
             raise Finished(
                 f"{plan.out} is there, and no run into it was cut: nothing is left to do"
             )
     for path in {plan.out, lines}:
-        if path.exists():
+        if is_there(path):
             raise Refused(f"{path} is there already: --resume goes on with it, or name another")
     return None
+
+
+def seconds_of(found: Survey) -> float:
+    """How long it took so far, as its summary told."""
+    told = (found.told or {}).get("seconds")
+    return float(told) if isinstance(told, int | float) else 0.0
 
 
 def check_predictor(file: ResultFile, start: dict[str, Any], working: work.Work) -> None:
@@ -147,6 +158,8 @@ def check_predictor(file: ResultFile, start: dict[str, Any], working: work.Work)
         raise Refused(f"{file.path} was begun with another predictor: {problem}")
 
 
-def _limit(start: dict[str, Any] | None) -> Any:
-    options = (start or {}).get("options")
-    return options.get("limit") if isinstance(options, dict) else None
+def _is_same(manifest: str, lines: Path) -> bool:
+    try:
+        return lines.samefile(manifest)
+    except (OSError, ValueError):  # it is no file: standard input, a URL
+        return False

@@ -39,6 +39,11 @@ class Work:
         return inspect_rows(self.engine, rows, self.options)
 
     @property
+    def together(self) -> int:
+        """How many rows of the manifest are begun together: a batch, or one."""
+        return 1 if self.recipe is None else self.recipe.batch_size
+
+    @property
     def provenance(self) -> dict[str, Any] | None:
         """What predictions are made with."""
         return None if self.recipe is None else self.recipe.provenance()

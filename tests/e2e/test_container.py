@@ -415,9 +415,10 @@ def test_what_is_copied_is_there_and_is_all_of_it() -> None:
     assert spec.loader is not None
     asking = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(asking)
-    rooms = {package.partition(".")[0] for package in asking.asked_for()["packages"]}
+    packages = set(asking.asked_for()["packages"])
+    rooms = {package for package in packages if package.rpartition(".")[0] not in packages}
     assert {target for *_, target in COPIES if target.startswith("/app")} == {
-        f"/app/{room}" for room in rooms
+        f"/app/{room.replace('.', '/')}" for room in rooms
     }
 
 

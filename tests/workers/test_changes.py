@@ -66,7 +66,12 @@ def test_304_is_unchanged(then: ImageInfo) -> None:
 @pytest.mark.parametrize("name", COMPARED)
 def test_any_fact_that_differs_is_a_change(name: str) -> None:
     """Named with both, though the validators are the same."""
-    others: dict[str, Any] = {"image_dimension": (1, 2), "animated": True, "has_icc": True, "orientation": 6}
+    others: dict[str, Any] = {
+        "image_dimension": (1, 2),
+        "animated": True,
+        "has_icc": True,
+        "orientation": 6,
+    }
     other: Any = others.get(name, "other" if isinstance(getattr(FULL, name), str) else 7)
     now = FULL._replace(**{name: other})
     if name != "sha256":

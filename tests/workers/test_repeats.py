@@ -34,6 +34,8 @@ from workers.settings import WorkSettings
 SettingsOf = Callable[..., WorkSettings]
 
 SMALL = "by-name/made-0012-grey.jpg"
+#: With fewer URLs each than a placeholder has.
+PAIR = (SMALL, "by-name/made-0028-grey.jpg")
 
 
 @pytest.fixture
@@ -115,7 +117,7 @@ async def test_a_thousand_rows_of_ten_urls(
     engine: Engine, host: PictureHost, ordered: bool
 ) -> None:
     """Ten downloads, whatever the row waited for: one under way, or one long over."""
-    urls = [f"{host}/slow/{20 * (n % 10 % 3)}/picture/{n % 10}" for n in range(1000)]
+    urls = [f"{host}/slow/{20 * (n % 10 % 3)}/{PAIR[n % 2]}?n={n % 10}" for n in range(1000)]
     records = await inspect(engine, urls, InfoOptions(ordered=ordered))
     assert host.counts()["requests"] == 10
     check_shared(records)

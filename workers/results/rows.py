@@ -31,7 +31,7 @@ async def result_rows(
     """The rows of the records in *source*, in their order, at most *limit* of them.
 
     With *before* each has what was found of it; with *wanted* only those are given of whose
-    record it is true. An end that is not whole is passed over.
+    record it is true, and all rows of the last of these. An end that is not whole is passed over.
 
     Raises:
         ManifestError: a line is none of a result file, or cannot be read on.
@@ -42,11 +42,14 @@ async def result_rows(
         async for block in blocks:
             for line in cutter.feed(block):
                 number += 1
-                for row in _rows(line, number, extra=extra, before=before, wanted=wanted):
-                    if given == limit:
+                rows = _rows(line, number, extra=extra, before=before, wanted=wanted)
+                if limit is not None:
+                    if given >= limit:
                         return
+                    rows = rows if wanted is not None else rows[: limit - given]
+                given += len(rows)
+                for row in rows:
                     yield row
-                    given += 1
             await asyncio.sleep(0)
 
 

@@ -17,10 +17,10 @@ import orjson
 
 from workers.errors import ResultError
 from workers.lines import encode_value
-from workers.results.recorded import Recorded
+from workers.results.recorded import MAX_INDEX
 from workers.tables.columns import COLUMNS, LINE_TYPES, Column
 
-__all__ = ["Cells", "read_record", "typed"]
+__all__ = ["Cells", "read_record", "rows_of", "typed"]
 
 #: An integer that 64 bits may not hold: orjson would round it. What is passed through is not ours.
 _LONG_NUMBER = re.compile(rb"\d{19}")
@@ -58,6 +58,22 @@ def _mended(line: bytes, refused: orjson.JSONDecodeError) -> Any:
         raise ResultError(f"not JSON: {refused.msg}") from refused
 
 
+def rows_of(said: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows of a record: itself, or those of a batch.
+
+    Raises:
+        ResultError: there is none, or one has no index: nobody could tell which row it is.
+    """
+    rows = said.get("rows") if said["type"] == "batch" else [said]
+    if not isinstance(rows, list) or not rows:
+        raise ResultError("a batch without rows")
+    for row in rows:
+        index = row.get("index") if isinstance(row, dict) else None
+        if type(index) is not int or not 0 <= index < MAX_INDEX:
+            raise ResultError("a record without the index of its row")
+    return rows
+
+
 class Cells:
     """Reads the records of one kind, as they are; `typed` makes a column of what comes."""
 
@@ -76,10 +92,10 @@ class Cells:
         self._suspect = at.get("fetch_suspect_placeholder")
 
     def rows(self, said: dict[str, Any]) -> list[list[Any]]:
-        """The rows of a record: one, or those of a batch. Raises ResultError where it is none."""
+        """The rows of a record, a cell for each column. Raises ResultError where it is none."""
         if said["type"] != self._type:
             raise ResultError(f"a line of the type {said['type'][:40]!r} among {self._type} lines")
-        return [self._row(row, said) for row in Recorded(b"", said).rows]
+        return [self._row(row, said) for row in rows_of(said)]
 
     def weight(self, row: list[Any]) -> int:
         """About how many characters of text there are in a row."""

@@ -32,5 +32,12 @@ def format_of_name(name: str) -> Format | None:
 
 def check_writable() -> None:
     """Raises TableError where what writes tables is not installed. Imports nothing."""
-    if any(find_spec(name) is None for name in ("pandas", "pyarrow")):
+    if not (_is_there("pandas") and _is_there("pyarrow")):
         raise TableError("tables need the extra parquet: pip install 'imagecensus[parquet]'")
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ImportError:
+        return False
