@@ -9,6 +9,9 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; does not return."""
-    from scripts.cli.commands import app
+    try:
+        from scripts.cli.commands import app
 
-    app()
+        app()
+    except KeyboardInterrupt:  # while that was imported
+        raise SystemExit(130) from None

@@ -83,7 +83,7 @@ class ResultFile:
         return self._end
 
     async def write(self, lines: bytes) -> None:
-        """Add whole lines. Raises CannotWrite, and leaves none of them in half then."""
+        """Add whole lines. Raises CannotWrite; those that still went in are whole then."""
         await asyncio.to_thread(self._write, lines)
 
     def cut(self, end: int) -> None:
@@ -127,6 +127,7 @@ class ResultFile:
                 count = os.pwrite(self._fd, view, at)
                 view, at = view[count:], at + count
         except OSError as exc:
+            self._end += lines.rfind(b"\n", 0, at - self._end) + 1
             with suppress(OSError):
                 os.ftruncate(self._fd, self._end)
             raise CannotWrite(f"cannot write {self.path}: {exc.strerror}") from exc

@@ -97,6 +97,12 @@ def test_coverage(sizes: list[int], shares: list[float]) -> None:
     assert width / tries < 0.12  # and it says something
 
 
+def test_by_rows() -> None:
+    """A stratum counts by the rows it has, not by those that were looked at."""
+    assert proportion([(900, 10, 0), (100, 10, 10)]).about == pytest.approx(0.1)
+    assert total([(900, 10, 0, 0), (100, 10, 50, 250)]).about == pytest.approx(500)
+
+
 def test_never() -> None:
     """None of two hundred is not never: three divided by two hundred, about."""
     low, about, high = proportion([(1_000_000, 200, 0)])

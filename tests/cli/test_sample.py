@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import re
 import signal
 import subprocess
+import termios
+from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import pytest
 
 from tests import picture_hosts
-from tests.cli.programs import answers, lines_of, started
+from tests.asserts import eventually
+from tests.cli.programs import answers, count, lines_of, started
 from tests.picture_hosts import PictureHost
 
 SHARE = re.compile(r"([\d.]+)(?:–([\d.]+))? %")
@@ -50,9 +54,9 @@ def hosts() -> Iterator[PictureHost]:
 
 @pytest.fixture
 def manifest(hosts: PictureHost, tmp_path: Path) -> Path:
-    """1,500 rows: of one address one in 20 is gone, of another two in five refused; 15 are bad."""
+    """1,000 rows: of one address one in 20 is gone, of another two in five refused; 10 are bad."""
     urls = []
-    for row in range(1_500):
+    for row in range(1_000):
         if row % 100 == 50:
             urls.append("not a URL")
         elif row % 10 < 7:
@@ -66,33 +70,39 @@ def manifest(hosts: PictureHost, tmp_path: Path) -> Path:
     return path
 
 
-def told(*arguments: str | Path, stdin: bytes | None = None, cwd: Path | str = "/") -> Said:
-    """Run the program to its end."""
-    given = None if stdin is None else subprocess.PIPE
-    with started(*arguments, stdin=given or subprocess.DEVNULL, cwd=cwd) as process:
-        out, err = process.communicate(stdin, timeout=60)
-    return Said(process.returncode, out.decode(), err.decode())
+@pytest.fixture
+def told(capfd: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Run the program to its end, in this process."""
+
+    def run(command: str, *arguments: str | Path) -> Said:
+        capfd.readouterr()
+        ended = count(command, *arguments)
+        return Said(ended.code, capfd.readouterr().out, ended.err)
+
+    return run
 
 
 @pytest.mark.parametrize("command", ["info", "predict"])
-def test_comes_true(command: str, manifest: Path, tmp_path: Path) -> None:
+def test_comes_true(
+    told: Callable[..., Said], command: str, manifest: Path, tmp_path: Path
+) -> None:
     """Failures, bytes and requests of the whole are within what the sample said."""
     out = tmp_path / "all.ndjson"
-    said = told(command, manifest, "--sample", "200")
+    said = told(command, manifest, "--sample", "180")
     whole = told(command, manifest, "-o", out)
     assert (said.code, whole.code) == (0, 0), said.err + whole.err
 
     lines = lines_of(out)
     summary = lines[-1]
-    assert summary["rows"] == 1_500
-    assert said.out.startswith(f"{manifest}: 1,500 rows of 2 hosts\n")
+    assert summary["rows"] == 1_000
+    assert said.out.startswith(f"{manifest}: 1,000 rows of 2 hosts\n")
     low, high = said.share("failures")
-    assert low <= summary["failed"] / 1_500 <= high
+    assert low <= summary["failed"] / 1_000 <= high
     assert high - low < 0.15
     for status in ("403", "404"):
         low, high = said.share(f"http_status {status}")
-        assert low <= summary["http_statuses"][status] / 1_500 <= high
-    assert said.line("bad_url") == "1 %                   15"
+        assert low <= summary["http_statuses"][status] / 1_000 <= high
+    assert said.line("bad_url") == "1 %                   10"
     received = re.search(r"\(([\d.]+) (\w+) to ([\d.]+) (\w+)\)", said.line("received"))
     assert received is not None
     least, most = float(received[1]) * UNITS[received[2]], float(received[3]) * UNITS[received[4]]
@@ -101,7 +111,8 @@ def test_comes_true(command: str, manifest: Path, tmp_path: Path) -> None:
         requests = sum(row["fetch"]["requests"] for row in answers(lines) if row["fetch"])
         foretold = int(said.line("requests").removeprefix("about ").replace(",", ""))
         assert abs(foretold / requests - 1) < 0.1
-    assert max(len(line) for line in said.out.splitlines() if "to begin" not in line) <= 80
+    own = [line for line in said.out.splitlines() if str(manifest) not in line]
+    assert max(map(len, own)) <= 80
     assert said.line("to begin").startswith(f"imagecensus {command} {manifest} -o ")
     assert "127.0.0.2" in said.out.partition("what the sample says")[2]
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".ndjson"] == [out.name]
@@ -112,9 +123,10 @@ def test_the_same_again(hosts: PictureHost, manifest: Path) -> None:
     asked = []
     for way in ((manifest,), ("-",)):
         hosts.reset()
-        said = told("info", *way, "--sample", "40", "-q", stdin=manifest.read_bytes())
-        assert said.code == 0
-        assert said.err == ""
+        arguments = ("info", *way, "--sample", "40", "-q")
+        with started(*arguments, stdin=subprocess.PIPE) as process:
+            _, err = process.communicate(manifest.read_bytes(), timeout=60)
+        assert (process.returncode, err) == (0, b"")
         found = {(one["headers"]["host"], one["target"]) for one in hosts.requests()}
         asked.append(found)
     assert asked[0] == asked[1]
@@ -123,7 +135,7 @@ def test_the_same_again(hosts: PictureHost, manifest: Path) -> None:
     assert sorted(of_hosts.values()) == [12, 28]
 
 
-def test_all_rows(hosts: PictureHost, tmp_path: Path) -> None:
+def test_all_rows(told: Callable[..., Said], hosts: PictureHost, tmp_path: Path) -> None:
     """Of fewer rows than asked for, all: nothing is about."""
     path = tmp_path / "few.csv"
     port = hosts.port
@@ -136,10 +148,12 @@ def test_all_rows(hosts: PictureHost, tmp_path: Path) -> None:
     assert told("info", path, "--sample", "1000", "--strict").code == 4
 
 
-def test_nothing_to_ask(tmp_path: Path) -> None:
+def test_nothing_to_ask(told: Callable[..., Said], tmp_path: Path) -> None:
     """An empty manifest, and one of bad rows."""
-    said = told("info", "-", "--sample", "5", stdin=b"")
-    assert (said.code, said.out) == (0, "-: no rows, there is nothing to ask for\n")
+    empty = tmp_path / "empty.tsv"
+    empty.write_text("")
+    said = told("info", empty, "--sample", "5")
+    assert (said.code, said.out) == (0, f"{empty}: no rows, there is nothing to ask for\n")
     path = tmp_path / "bad.tsv"
     path.write_text("url\n" + "ftp://h.example/x\n" * 30)
     said = told("info", path, "--sample", "5")
@@ -150,7 +164,7 @@ def test_nothing_to_ask(tmp_path: Path) -> None:
     assert "to begin" not in said.out
 
 
-def test_silent_host(hosts: PictureHost, tmp_path: Path) -> None:
+def test_silent_host(told: Callable[..., Said], hosts: PictureHost, tmp_path: Path) -> None:
     """Thousands of rows of a host that never answers do not make days of it."""
     path = tmp_path / "silent.tsv"
     urls = [
@@ -165,7 +179,7 @@ def test_silent_host(hosts: PictureHost, tmp_path: Path) -> None:
     assert said.line(f"127.0.0.2:{hosts.port}").split()[:3] == ["2,000", "10", "100"]
 
 
-def test_budget(hosts: PictureHost, tmp_path: Path) -> None:
+def test_budget(told: Callable[..., Said], hosts: PictureHost, tmp_path: Path) -> None:
     """Time that is over ends the sample; what came is told, and that it is not all."""
     path = tmp_path / "slow.tsv"
     urls = [
@@ -178,8 +192,6 @@ def test_budget(hosts: PictureHost, tmp_path: Path) -> None:
     assert "it ended early (budget: 1.5 seconds are" in said.line("sample")
     asked = int(said.line(f"127.0.0.1:{hosts.port}").split()[1])
     assert 0 < asked < 20
-    said = told("info", path, "--sample", "1", "--max-bytes", "1", "--per-host", "1")
-    assert said.code in (0, 3)
 
 
 def test_interrupted(hosts: PictureHost, tmp_path: Path) -> None:
@@ -190,20 +202,21 @@ def test_interrupted(hosts: PictureHost, tmp_path: Path) -> None:
     path.write_text("".join(f"{url}\n" for url in [*quick, slow]))
     hosts.reset()
     with started("info", path, "--sample", "40", "-q") as process:
-        _until(lambda: hosts.counts()["requests"] >= 31)
+        eventually(lambda: hosts.counts()["requests"] >= 31)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=30)
     assert process.returncode == 130, err
     said = Said(130, out.decode(), err.decode())
     assert "it ended early (interrupted)" in said.line("sample")
-    assert said.line(f"127.0.0.1:{hosts.port}").split()[:2] == ["30", "30"]
+    assert said.line(f"127.0.0.1:{hosts.port}").split()[0] == "30"
+    assert 0 < int(said.line(f"127.0.0.1:{hosts.port}").split()[1]) <= 30
 
     with started("info", "-", "--sample", "4", stdin=subprocess.PIPE) as process:
-        assert process.stderr is not None
         assert process.stdin is not None
         process.stdin.write(f"{quick[0]}\n".encode())
         process.stdin.flush()
-        _until(lambda: _caught(process.pid, signal.SIGINT))
+        pipe = process.stdin
+        eventually(lambda: not _unread(pipe))
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=30)
     assert (process.returncode, out) == (130, b"")
@@ -215,18 +228,28 @@ def test_interrupted(hosts: PictureHost, tmp_path: Path) -> None:
         (["-o", "x.ndjson"], "-o"),
         (["--resume"], "--resume"),
         (["--only", "failed"], "--only"),
-        (["--only", "failed", "-o", "x.parquet"], "-o or --only"),
+        (["-o", "x.parquet", "--only", "failed"], "-o or --only"),
     ],
 )
-def test_refused(options: list[str], named: str, manifest: Path, tmp_path: Path) -> None:
+def test_refused(
+    told: Callable[..., Said],
+    options: list[str],
+    named: str,
+    manifest: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """What is about records does not go with it."""
-    said = told("info", manifest, "--sample", "3", *options, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    said = told("info", manifest, "--sample", "3", *options)
     assert (said.code, said.out) == (2, "")
     assert f"--sample writes no records and does not go with {named}:" in said.err
     assert not list(tmp_path.glob("x.*"))
 
 
-def test_earlier_results(hosts: PictureHost, manifest: Path, tmp_path: Path) -> None:
+def test_earlier_results(
+    told: Callable[..., Said], hosts: PictureHost, manifest: Path, tmp_path: Path
+) -> None:
     """A result file is sampled as any manifest is, and by `--changes` asked about for little."""
     earlier = tmp_path / "earlier.ndjson"
     assert told("info", manifest, "--limit", "300", "-o", earlier).code == 0
@@ -239,7 +262,7 @@ def test_earlier_results(hosts: PictureHost, manifest: Path, tmp_path: Path) -> 
     assert "--changes" in said.line("to begin")
 
 
-def test_cut_short(tmp_path: Path) -> None:
+def test_cut_short(told: Callable[..., Said], tmp_path: Path) -> None:
     """A manifest that cannot be read on is not one to foretell anything of."""
     path = tmp_path / "cut.tsv.gz"
     path.write_bytes(b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03")
@@ -248,19 +271,8 @@ def test_cut_short(tmp_path: Path) -> None:
     assert "ends in the middle" in said.err
 
 
-def _caught(process: int, number: signal.Signals) -> bool:
-    """Whether a process has a handler for that signal, that is not Python's first one."""
-    status = Path(f"/proc/{process}/status").read_text()
-    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
-    return (
-        bool(caught >> (number - 1) & 1)
-        and b"--sample" in Path(f"/proc/{process}/cmdline").read_bytes()
-    )
-
-
-def _until(condition: object) -> None:
-    """Wait for something that another process does."""
-    from tests.asserts import eventually
-
-    assert callable(condition)
-    eventually(condition)
+def _unread(pipe: IO[bytes]) -> int:
+    """Bytes that were written and that nobody has read."""
+    left = array("i", [0])
+    fcntl.ioctl(pipe.fileno(), termios.FIONREAD, left)
+    return left[0]

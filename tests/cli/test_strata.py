@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ def test_in_proportion(sizes: list[int], sample: int) -> None:
         assert all(shares)
     largest_first = sorted(zip(sizes, shares, strict=True), key=lambda one: -one[0])
     by_size = [share for _, share in largest_first]
-    for larger, smaller in zip(by_size, by_size[1:], strict=False):
+    for larger, smaller in pairwise(by_size):
         assert larger >= smaller - 1  # of the same size one may have one more
     assert allot([9_000, 900, 100], [9_000, 900, 100], 100) == [90, 9, 1]
     assert allot([5, 1], [5, 1], 100) == [5, 1]
@@ -104,6 +105,15 @@ def test_late_and_large() -> None:
     assert (parts[0].name, parts[0].rows) == ("late.example:80", 3_000)
     assert parts[-1].name == "other hosts"
     assert strata.hosts is None
+
+
+def test_come_again() -> None:
+    """Rows of a host that was let go of, and came again, stay where they were counted."""
+    urls = ["http://again.example/0", *(f"http://h{host}.example/" for host in range(60))]
+    urls += [f"http://again.example/{row}" for row in range(1, 40)]
+    again, *_, others = counted(urls, 100, most_hosts=20).strata()
+    assert (again.name, again.rows) == ("again.example:80", 39)
+    assert [min(part) for part in held([again, others])] == [61, 0]
 
 
 def test_order() -> None:
