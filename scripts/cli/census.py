@@ -121,12 +121,13 @@ class Census:
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
+                signal.signal(number, signal.SIG_DFL)  # all is written: closing needs no ceremony
 
     def _interrupt(self, number: int) -> None:
         if self.signal is not None:
+            leave_terminal()
             for again in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(again, signal.SIG_DFL)
-            leave_terminal()
             signal.raise_signal(number)
         self.signal = number
         self._figures.note = "ending; once more ends it at once"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scripts.cli import of_files, of_processes, of_runs, of_server
+from scripts.cli import of_files, of_info, of_predict, of_processes, of_server
 
 __all__ = ["app"]
 
@@ -22,7 +22,8 @@ def _root() -> None:
     """One record per image URL, always: facts and predictions of whole lists of pictures."""
 
 
-of_runs.register(app)
+of_info.register(app)
+of_predict.register(app)
 of_files.register(app)
 of_server.register(app)
 of_processes.register(app)

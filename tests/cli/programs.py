@@ -7,6 +7,7 @@ import io
 import json
 import logging
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,22 +35,25 @@ class Told:
 def count(command: str, *arguments: str | Path) -> Told:
     """Run a command in this process, to its end. What it says on standard output is not caught."""
     err = io.StringIO()
-    with contextlib.redirect_stderr(err), _logs_kept():
+    with contextlib.redirect_stderr(err), _process_kept():
         given = [command, *map(str, arguments), "--allow", ALLOWED]
         code = app(given, standalone_mode=False)
     return Told(code or 0, err.getvalue())
 
 
 @contextmanager
-def _logs_kept() -> Iterator[None]:
-    """The set-up of the logs is that of a whole process."""
+def _process_kept() -> Iterator[None]:
+    """The logs and the signals of a run are those of a whole process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    signals = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
+        for number, handler in signals.items():
+            signal.signal(number, handler)
 
 
 def started(

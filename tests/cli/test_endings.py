@@ -44,8 +44,10 @@ def records(path: Path) -> int:
     return path.read_bytes().count(b"\n") - 1 if path.exists() else 0
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("command", ["info", "predict"])
+@pytest.mark.parametrize(
+    ("command", "number", "code"),
+    [("info", signal.SIGINT, 130), ("predict", signal.SIGTERM, 143)],
+)
 def test_a_signal(slow: Path, command: str, number: signal.Signals, code: int) -> None:
     """The file has what came, and says that it was interrupted; it is gone on with."""
     out = slow.with_name("out.ndjson")
@@ -91,10 +93,10 @@ def _blocked(run: subprocess.Popen[bytes], reading: int) -> bool:
 
 
 def test_a_signal_at_any_moment(slow: Path) -> None:
-    """From the first line of the program on: no traceback, and what there is can be gone on with."""
+    """From its first line on: no traceback, and what there is can be gone on with."""
     out = slow.with_name("out.ndjson")
     quick(slow)
-    for part in range(4):
+    for part in range(3):
         with started("info", slow, "-o", out, "--resume") as run:
             eventually(lambda: _opened(run, "uvloop"))
             time.sleep(part * 0.2)  # how far it is by then is not for us to know
@@ -111,7 +113,7 @@ def _opened(run: subprocess.Popen[bytes], name: str) -> bool:
     return name in Path(f"/proc/{run.pid}/maps").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("lines", [0, 1, 5])
+@pytest.mark.parametrize("lines", [0, 5])
 def test_a_reader_that_leaves(slow: Path, lines: int) -> None:
     """Soon after it left, though the next record is a minute away; without a word."""
     with started("info", slow, "--connections=4") as run:
@@ -138,27 +140,17 @@ def test_a_reader_of_what_is_told_that_leaves(slow: Path) -> None:
     whole_file(out, ROWS)
 
 
-@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)])
-def test_standard_streams_that_are_closed(slow: Path, closed: tuple[int, ...]) -> None:
-    """Nothing that is opened takes their numbers."""
+def test_standard_streams_that_are_closed(slow: Path) -> None:
+    """Nothing that is opened takes their numbers; what should go to one of them is refused."""
     quick(slow)
     out = slow.with_name("out.ndjson")
-
-    def close() -> None:
-        for number in closed:
-            os.close(number)
-
-    with started("info", slow, "-o", out, before=close) as run:
-        told, err = run.communicate(timeout=20)
+    with started("info", slow, "-o", out, before=lambda: os.closerange(0, 3)) as run:
+        assert run.communicate(timeout=20) == (b"", b"")
     assert run.returncode == 0
-    assert told == b""
-    assert (b"30 rows" in err) == (2 not in closed)
     whole_file(out, ROWS)
-    with started("info", slow, "--limit=1", before=close) as run:
-        told, err = run.communicate(timeout=20)
-    assert run.returncode == (1 if 1 in closed else 0)
-    assert told.count(b"\n") == (0 if 1 in closed else 3)
-    assert (b"standard output is closed" in err) == (closed == (1,))
+    with started("info", slow, before=lambda: os.close(1)) as run:
+        assert run.communicate(timeout=20) == (b"", b"standard output is closed\n")
+    assert run.returncode == 1
 
 
 def test_a_full_disk(slow: Path) -> None:
@@ -169,13 +161,12 @@ def test_a_full_disk(slow: Path) -> None:
     def little() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 
-    for more in ((), ("--resume",)):
-        with started("info", slow, "-o", out, *more, before=little) as run:
-            err = run.communicate(timeout=20)[1].decode()
-        assert (run.returncode, err) == (1, f"cannot write {out}: File too large\n")
-        text = out.read_bytes()
-        assert 3000 < len(text) <= 5000
-        assert text.endswith(b"}\n")
+    with started("info", slow, "-o", out, before=little) as run:
+        err = run.communicate(timeout=20)[1].decode()
+    assert (run.returncode, err) == (1, f"cannot write {out}: File too large\n")
+    text = out.read_bytes()
+    assert 3000 < len(text) <= 5000
+    assert text.endswith(b"}\n")
     assert count("info", slow, "-o", out, "--resume").code == 0
     assert out.read_bytes().startswith(text)
     whole_file(out, ROWS)

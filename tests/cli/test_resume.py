@@ -420,7 +420,7 @@ def test_a_name_that_is_no_unicode(tmp_path: Path, rows: Rows) -> None:
 def test_two_runs_into_one_file(picture_host: PictureHost, tmp_path: Path) -> None:
     """The second is refused while the first is at work, and the first does not notice."""
     manifest, out = tmp_path / "images.tsv", tmp_path / "out.ndjson"
-    urls = [f"{picture_host}/slow/{1500 if row else 0}/two/{row}\n" for row in range(4)]
+    urls = [f"{picture_host}/slow/{800 if row else 0}/two/{row}\n" for row in range(4)]
     manifest.write_text("".join(urls), encoding="utf-8")
     with started("info", manifest, "-o", out) as first:
         eventually(lambda: out.exists() and out.stat().st_size)
