@@ -189,7 +189,7 @@ def _plain(value: float, digits: int) -> str:
 def _rows(share: Range, rows: int) -> str:
     low, high = math.floor(share.low * rows), math.ceil(share.high * rows)
     down, up = _unit(low, 2), _unit(high, 2)
-    return f"{low // down * down:,}–{-(-high // up) * up:,}"
+    return f"{low // down * down:,}–{min(rows, -(-high // up) * up):,}"
 
 
 def _unit(count: int, digits: int) -> int:

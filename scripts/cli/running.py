@@ -36,7 +36,8 @@ def run(plan: Plan) -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(plan, settings))
     except Finished as exc:
-        say(str(exc))
+        if not plan.quiet:
+            say(str(exc))
         return exits.DONE
     except (Refused, SettingsError, ManifestNotFound) as exc:
         say(str(exc))

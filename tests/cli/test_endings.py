@@ -113,9 +113,11 @@ def _opened(run: subprocess.Popen[bytes], name: str) -> bool:
     return name in Path(f"/proc/{run.pid}/maps").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("lines", [0, 5])
+@pytest.mark.parametrize("lines", [0, 9])
 def test_a_reader_that_leaves(slow: Path, lines: int) -> None:
-    """Soon after it left, though the next record is a minute away; without a word."""
+    """Soon after it left, though the next record is a minute away: four slow rows have all
+    connections. Without a word.
+    """
     with started("info", slow, "--connections=4") as run:
         assert run.stdout is not None
         for _ in range(lines):

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
+from scripts.cli.merging import merged
+from scripts.cli.result_file import ResultFile
 from tests import picture_hosts
 from tests.asserts import eventually
 from tests.cli.programs import answers, count, lines_of, started, summed, whole_file
 from tests.picture_hosts import PictureHost
+from tests.workers.results.made import BATCHES, START, batch
+from workers.batches.records import BatchRecord
+from workers.results.survey import survey
+from workers.summary import Summary
 
 ROWS = 24
 #: Of these 503 comes once, and then the picture.
@@ -229,6 +236,20 @@ def test_killed_at_any_moment(host: PictureHost, facts: Path) -> None:
     kept = {json.loads(line)["index"]: line for line in records_of(facts)}
     assert all(kept[row] == before[row] for row in kept if row not in {*FLAKY, *MISSING, ROWS})
     assert not beside.exists()
+
+
+def test_what_does_not_answer_the_same_rows(tmp_path: Path) -> None:
+    """Takes no record's place: of a batch all rows or none."""
+    short = BatchRecord(1, (8, 8), "none", batch(1).rows[:2])
+    other = BatchRecord(2, (9, 9), "none", batch(2).rows)
+    paths = [tmp_path / "base", tmp_path / "beside"]
+    paths[0].write_bytes(BATCHES)
+    paths[1].write_bytes(b"".join([START, short.line(), other.line()]))
+    with closing(ResultFile.open(paths[0])) as base, closing(ResultFile.open(paths[1])) as beside:
+        summary = Summary()
+        found = list(merged(base, survey(io.BytesIO(BATCHES)), beside, summary))
+    assert found == [batch(1).line(), batch(0).line(), other.line()]
+    assert (summary.rows, summary.failed) == (12, 4)
 
 
 def test_killed_at_the_very_end(facts: Path) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.asserts import eventually
+from tests.cli.asking import KEY, ask
 from tests.cli.programs import Told, answers, count, lines_of, started, summed, whole_file
 from tests.picture_hosts import PictureHost
 from workers.lines import encode_line, start_line
@@ -433,3 +437,27 @@ def test_two_runs_into_one_file(picture_host: PictureHost, tmp_path: Path) -> No
         assert first.wait(20) == 0
     summed(lines_of(out))
     whole_file(out, 4)
+
+
+def test_answers_of_a_server(
+    url: str, submit: Callable[..., str], listed: Callable[..., Path], tmp_path: Path
+) -> None:
+    """A stream that was cut, and a job's results that were: both are gone on with here."""
+    manifest, out = listed(90, "/served"), tmp_path / "out.ndjson"
+    headers = {"Content-Type": "text/tab-separated-values", "Authorization": f"Bearer {KEY}"}
+    connection = HTTPConnection(urlsplit(url).netloc, timeout=30)
+    with closing(connection):
+        asked = manifest.read_bytes()
+        connection.request("POST", "/api/v1/images_info?timeout=9", asked, headers)
+        stream = connection.getresponse().read()
+    job = submit(manifest, "--wait")
+    assert ask("results", job, "-o", out, server=url).returncode == 0
+    for text in (stream, out.read_bytes()):
+        for place in (len(text), len(text) * 2 // 3, len(text) // 5):
+            out.write_bytes(text[:place])
+            told = resumed(manifest, out)
+            assert told.code == 0, told.err
+            if place == len(text):
+                assert out.read_bytes() == text
+            else:
+                assert whole_file(out, 90)[0] == json.loads(text.partition(b"\n")[0])

@@ -99,8 +99,6 @@ class Recording:
             counts += [f"error:{code}", count]
         for status, count in summary.http_statuses.items():
             counts += [f"status:{status}", count]
-        for change, count in summary.changes.items():
-            counts += [f"change:{change}", count]
         for name, version in software.items():
             counts += [f"software:{name} {version}", summary.rows]
         hosts = summary.hosts.json() if summary.hosts.hosts else b""

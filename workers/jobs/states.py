@@ -87,7 +87,6 @@ class JobState:
     def json(self) -> dict[str, Any]:
         """As clients get it."""
         eta = self.eta
-        changes = dict(self.summary.changes.most_common())
         provenance = {} if self.provenance is None else {"provenance": self.provenance}
         return {
             "id": self.id,
@@ -109,7 +108,6 @@ class JobState:
             "http_statuses": dict(self.summary.http_statuses.most_common()),
             "bytes": self.summary.bytes,
             "diagnosis": self.summary.diagnosis(),
-            **({"changes": changes} if changes else {}),
             "rate": round(self.rate, 1),
             "eta_seconds": None if eta is None else round(eta, 1),
             "paused": self.paused,
@@ -142,7 +140,6 @@ def of_hash(job_id: str, fields: Mapping[bytes, bytes], now: float) -> JobState:
     summary = Summary(_number(fields, b"rows"), _number(fields, b"ok"), _number(fields, b"bytes"))
     summary.errors = _counts(fields, b"error:")
     summary.http_statuses = _counts(fields, b"status:")
-    summary.changes = _counts(fields, b"change:")
     summary.hosts = HostsCounted.read(fields.get(b"hosts", b""))
     shards = [_number(fields, name) for name in (b"fed", b"done", b"dropped")]
     released = _text(fields, b"released")

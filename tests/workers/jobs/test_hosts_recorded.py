@@ -1,4 +1,4 @@
-"""Failures by host, and changes, as jobs keep them: added up over shards, bounded, mended."""
+"""Failures by host, as jobs keep them: added up over shards, bounded, mended."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 
 from imaging.facts import ErrorCode, Failure
 from tests.workers.jobs.conftest import Pictures, Written
-from tests.workers.jobs.queues import TTL, Queue
+from tests.workers.jobs.queues import Queue
 from tests.workers.jobs.running import consuming, entry_of, until_over
 from workers.engine import Engine
 from workers.hosts_counted import (
@@ -19,11 +19,7 @@ from workers.hosts_counted import (
     Reason,
 )
 from workers.jobs import keys
-from workers.jobs.patience import Patience
-from workers.jobs.recording import Recording
 from workers.jobs.states import JobState, of_hash
-from workers.jobs.streams import Streams
-from workers.summary import Summary
 
 TIMEOUT = Failure(ErrorCode.TIMEOUT)
 SLOW_DOWN = Failure(ErrorCode.HTTP_STATUS, "", 429)
@@ -204,19 +200,3 @@ async def test_a_job_tells_the_host_that_limits_it(
         f"{name} answers 429 since row 20 (12 rows, all the failures): "
     )
     assert told["diagnosis"][1]["says"].startswith("All 12 failures may pass")
-
-
-async def test_changes_are_counted(queue: Queue) -> None:
-    """Of a re-census, as errors are; where there were none, nothing is told of them."""
-    job = await queue.begun(2)
-    patience = Patience(queue.redis)
-    streams = Streams(queue.redis, queue.redis, "a", patience)
-    recording = Recording(queue.redis, patience, streams)
-    assert "changes" not in (await state(queue, job)).json()
-    for shard, entry in enumerate(await queue.read(count=2)):
-        summary = Summary(rows=10, ok=8)
-        summary.changes.update({"unchanged": 7, "gone": 2} if shard else {"changed": 1})
-        said = (b"{}\n", summary, {}, TTL)
-        assert await recording.commit(keys.shards("images_info"), entry, job, shard, *said) == "OK"
-    assert (await state(queue, job)).json()["changes"] == {"unchanged": 7, "gone": 2, "changed": 1}
-    assert (await queue.job(job))["change:unchanged"] == "7"
