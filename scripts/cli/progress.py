@@ -5,6 +5,7 @@ On standard error, always: standard output is for the lines of the census.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections import Counter, deque
@@ -122,9 +123,9 @@ def _live(figures: Figures, out: TextIO) -> Iterator[None]:
 
 def leave_terminal() -> None:
     """Have the cursor back: the process ends here and now."""
-    with suppress(OSError):
-        if sys.stderr.isatty():
-            print("\x1b[?25h", file=sys.stderr, flush=True)
+    with suppress(OSError):  # past whoever shows figures, who would take it for text
+        if os.isatty(2):
+            os.write(2, b"\x1b[?25h\n")
 
 
 def _renderable(figures: Figures) -> RenderableType:
