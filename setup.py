@@ -59,6 +59,10 @@ setup(
         "workers.tables",
         "server",
         "scripts.cli",
+        "scripts.cli.files",
+        "scripts.cli.jobs",
+        "scripts.cli.runs",
+        "scripts.cli.samples",
     ],
     package_data={
         "imaging": ["py.typed"],

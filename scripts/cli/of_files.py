@@ -38,7 +38,7 @@ def verify(
     [cyan]imagecensus verify facts.ndjson[/cyan]
     [cyan]imagecensus verify facts.ndjson && rm images.tsv[/cyan]
     """
-    from scripts.cli.verifying import verify as verified
+    from scripts.cli.files.verifying import verify as verified
 
     if code := verified(file, quiet=quiet):
         raise typer.Exit(code)
@@ -82,7 +82,7 @@ def convert(
     Then, in Python: [cyan]pandas.read_parquet("facts.parquet")[/cyan], or in DuckDB:
     [cyan]select error, count(*) from 'facts.parquet' group by all[/cyan]
     """
-    from scripts.cli.converting import convert as run
+    from scripts.cli.files.converting import convert as run
 
     code = run(source, out, force=force, quiet=quiet)
     if code:

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli.plan import Budget, Plan
 from scripts.cli.run_options import (
     AGAIN,
     HOW,
@@ -33,6 +32,7 @@ from scripts.cli.run_options import (
     settings_of,
     size_of,
 )
+from scripts.cli.runs.plan import Budget, Plan
 
 __all__ = ["register"]
 

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from scripts.cli.plan import Budget, Plan
 from scripts.cli.run_options import (
     HOW,
     OUT,
@@ -34,6 +33,7 @@ from scripts.cli.run_options import (
     settings_of,
     size_of,
 )
+from scripts.cli.runs.plan import Budget, Plan
 
 __all__ = ["register"]
 

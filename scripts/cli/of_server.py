@@ -49,10 +49,11 @@ def status(
     [cyan]imagecensus status "$job" --json | jq .rows[/cyan]
     """
     from scripts.cli import exits
-    from scripts.cli.door import Door
-    from scripts.cli.errand import run, say
-    from scripts.cli.jobs_told import job_lines, list_lines
-    from scripts.cli.watching import path_of
+    from scripts.cli.jobs.door import Door
+    from scripts.cli.jobs.errand import run
+    from scripts.cli.jobs.jobs_told import job_lines, list_lines
+    from scripts.cli.jobs.watching import path_of
+    from scripts.cli.saying import say
 
     async def errand(door: Door) -> int:
         if job is not None:
@@ -111,9 +112,9 @@ def results(
         told = "a file begins at the beginning; --resume goes on with it"
         raise typer.BadParameter(told, param_hint="--after")
 
-    from scripts.cli.door import Door
-    from scripts.cli.errand import run
-    from scripts.cli.fetching_results import Fetching
+    from scripts.cli.jobs.door import Door
+    from scripts.cli.jobs.errand import run
+    from scripts.cli.jobs.fetching_results import Fetching
 
     async def errand(door: Door) -> int:
         fetching = Fetching(
@@ -148,9 +149,9 @@ def watch(
     [cyan]imagecensus watch "$job"[/cyan]
     [cyan]imagecensus watch "$job" --strict && imagecensus results "$job" -o facts.ndjson[/cyan]
     """
-    from scripts.cli.door import Door
-    from scripts.cli.errand import run
-    from scripts.cli.watching import code_of, told, watch
+    from scripts.cli.jobs.door import Door
+    from scripts.cli.jobs.errand import run
+    from scripts.cli.jobs.watching import code_of, told, watch
 
     async def errand(door: Door) -> int:
         state = await watch(door, job, patience=patience, quiet=quiet)
@@ -169,10 +170,10 @@ def cancel(job: Job, as_json: AsJson = False, server: Server = None, key: Key = 
     [cyan]imagecensus cancel "$job"[/cyan]
     """
     from scripts.cli import exits
-    from scripts.cli.door import Door
-    from scripts.cli.errand import run
-    from scripts.cli.jobs_told import ended_line
-    from scripts.cli.watching import path_of
+    from scripts.cli.jobs.door import Door
+    from scripts.cli.jobs.errand import run
+    from scripts.cli.jobs.jobs_told import ended_line
+    from scripts.cli.jobs.watching import path_of
 
     async def errand(door: Door) -> int:
         said = await door.ask("POST", f"{path_of(job)}/cancel")

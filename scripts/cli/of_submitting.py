@@ -165,10 +165,11 @@ def submit(
     _check_kind(options, predict=predict)
 
     from scripts.cli import exits
-    from scripts.cli.door import Door
-    from scripts.cli.errand import run, say
-    from scripts.cli.submitting import Handed, submit
-    from scripts.cli.watching import code_of, told, watch
+    from scripts.cli.jobs.door import Door
+    from scripts.cli.jobs.errand import run
+    from scripts.cli.jobs.submitting import Handed, submit
+    from scripts.cli.jobs.watching import code_of, told, watch
+    from scripts.cli.saying import say
 
     handed = Handed(manifest, filepath, predict, options, type_)
 

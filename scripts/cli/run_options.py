@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from scripts.cli.plan import Plan
+from scripts.cli.runs.plan import Plan
 
 __all__ = [
     "AGAIN",
@@ -171,7 +171,7 @@ Allow = Annotated[
 
 def carry_out(plan: Plan) -> None:
     """Do it, and leave with its exit code."""
-    from scripts.cli.running import run
+    from scripts.cli.runs.running import run
 
     code = run(plan)
     if code:

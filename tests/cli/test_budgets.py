@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from scripts.cli.budgets import Spending
-from scripts.cli.plan import Budget
+from scripts.cli.runs.budgets import Spending
+from scripts.cli.runs.plan import Budget
 from tests.cli.programs import answers, count, lines_of, summed, whole_file
 from tests.picture_hosts import PictureHost
 from workers.manifest.rows import Row, bad_row

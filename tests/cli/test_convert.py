@@ -20,8 +20,8 @@ import pytest
 import zstandard
 from pyarrow import parquet
 
-from scripts.cli import converting
-from scripts.cli.new_file import NewFile
+from scripts.cli.files import converting
+from scripts.cli.files.new_file import NewFile
 from tests.asserts import eventually
 from tests.cli.asking import PROGRAM, environment
 from workers.tables.columns import COLUMNS

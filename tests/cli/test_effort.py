@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from scripts.cli.effort import Effort, cores
+from scripts.cli.samples.effort import Effort, cores
 
 SECONDS = 0.3
 #: Busy for a while, then one more below it as well; each says so, and waits.

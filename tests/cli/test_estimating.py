@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imaging.facts import ErrorCode, Failure
-from scripts.cli.allotment import allot
-from scripts.cli.effort import Effort
-from scripts.cli.estimating import estimate, proportion, total
-from scripts.cli.outlook import percent
-from scripts.cli.paces import slowest
-from scripts.cli.sampled import Tally
-from scripts.cli.strata import Stratum
+from scripts.cli.samples.allotment import allot
+from scripts.cli.samples.effort import Effort
+from scripts.cli.samples.estimating import estimate, proportion, total
+from scripts.cli.samples.outlook import percent
+from scripts.cli.samples.paces import slowest
+from scripts.cli.samples.sampled import Tally
+from scripts.cli.samples.strata import Stratum
 from workers.fetch.targets import Origin
 from workers.records import Answered, Fetch
 from workers.settings import WorkSettings

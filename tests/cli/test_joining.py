@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from scripts.cli.exits import Refused
-from scripts.cli.joining import Joined, NoResults
-from scripts.cli.left_off import left_off
+from scripts.cli.jobs.joining import Joined, NoResults
+from scripts.cli.jobs.left_off import left_off
 
 JOB = "5-0"
 
@@ -84,7 +84,7 @@ def test_where_a_file_was_left_off(
     monkeypatch: pytest.MonkeyPatch, block: int, records: int
 ) -> None:
     """Behind its last whole cursor, in whatever blocks it is read."""
-    monkeypatch.setattr("scripts.cli.left_off._BLOCK", block)
+    monkeypatch.setattr("scripts.cli.jobs.left_off._BLOCK", block)
     start = b'{"type":"start","schema":1,"job":"5-0"}\n'
     # A name may look like a cursor; it is not at the beginning of a line.
     record = (

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.cli.merging import merged
-from scripts.cli.result_file import ResultFile
+from scripts.cli.files.result_file import ResultFile
+from scripts.cli.runs.merging import merged
 from tests import picture_hosts
 from tests.asserts import eventually
 from tests.cli.programs import answers, count, lines_of, started, summed, whole_file

@@ -7,13 +7,13 @@ from contextlib import suppress
 
 import pytest
 
-from scripts.cli.door import Unanswered
-from scripts.cli.patience import GoneError, Patience
+from scripts.cli.jobs.door import Unanswered
+from scripts.cli.jobs.patience import GoneError, Patience
 
 
 async def test_nobody_there_is_soon_known(monkeypatch: pytest.MonkeyPatch) -> None:
     """But not where somebody was: a server that starts again takes longer."""
-    monkeypatch.setattr("scripts.cli.patience.NOBODY_SECONDS", 0.05)
+    monkeypatch.setattr("scripts.cli.jobs.patience.NOBODY_SECONDS", 0.05)
     told: list[str] = []
     nobody = Unanswered("nobody", refused=True)
 

@@ -8,9 +8,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scripts.cli.allotment import allot
-from scripts.cli.distinct import Distinct
-from scripts.cli.strata import HELD_FOR_EACH, Strata, Stratum
+from scripts.cli.samples.allotment import allot
+from scripts.cli.samples.distinct import Distinct
+from scripts.cli.samples.strata import HELD_FOR_EACH, Strata, Stratum
 from workers.manifest.rows import Row, bad_row
 
 SIZES = st.lists(st.integers(1, 10_000), max_size=30)

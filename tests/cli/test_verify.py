@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from scripts.cli.verifying import verify
+from scripts.cli.files.verifying import verify
 from tests.workers.results.made import BATCHES, FACTS, START, fact, file_of, summary_of
 
 

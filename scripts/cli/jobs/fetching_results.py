@@ -7,17 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 
 from scripts.cli import exits
-from scripts.cli.door import Door, Unanswered
-from scripts.cli.errand import say
 from scripts.cli.exits import Refused
-from scripts.cli.jobs_told import findings, plain
-from scripts.cli.joining import Joined, NoResults
-from scripts.cli.left_off import LeftOff, left_off
-from scripts.cli.patience import GoneError, Patience
+from scripts.cli.files.result_file import ResultFile
+from scripts.cli.files.standard_output import StandardOutput
+from scripts.cli.jobs.door import Door, Unanswered
+from scripts.cli.jobs.jobs_told import findings, plain
+from scripts.cli.jobs.joining import Joined, NoResults
+from scripts.cli.jobs.left_off import LeftOff, left_off
+from scripts.cli.jobs.patience import GoneError, Patience
+from scripts.cli.jobs.watching import path_of
 from scripts.cli.progress import Figures, shown
-from scripts.cli.result_file import ResultFile
-from scripts.cli.standard_output import StandardOutput
-from scripts.cli.watching import path_of
+from scripts.cli.saying import say
 
 __all__ = ["Fetching"]
 

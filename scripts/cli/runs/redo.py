@@ -14,18 +14,18 @@ from typing import Any
 
 import orjson
 
-from scripts.cli import manifests, work
-from scripts.cli.budgets import Spending
-from scripts.cli.census import Census, without
-from scripts.cli.ending import end
 from scripts.cli.exits import Finished, Refused
-from scripts.cli.merging import is_merged, merged
-from scripts.cli.outputs import lines_of
-from scripts.cli.plan import Plan
+from scripts.cli.files.outputs import lines_of
+from scripts.cli.files.result_file import ResultFile, is_there, put_whole
 from scripts.cli.progress import Figures, shown
-from scripts.cli.result_file import ResultFile, is_there, put_whole
-from scripts.cli.resuming import LENIENT, check_same, look
-from scripts.cli.whole import check_predictor, seconds_of, start_of
+from scripts.cli.runs import manifests, work
+from scripts.cli.runs.budgets import Spending
+from scripts.cli.runs.census import Census, without
+from scripts.cli.runs.ending import end
+from scripts.cli.runs.merging import is_merged, merged
+from scripts.cli.runs.plan import Plan
+from scripts.cli.runs.resuming import LENIENT, check_same, look
+from scripts.cli.runs.whole import check_predictor, seconds_of, start_of
 from workers.lines import encode_line
 from workers.manifest.addresses import is_url
 from workers.results.recorded import Recorded

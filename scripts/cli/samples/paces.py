@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from scripts.cli.effort import Effort, cores
-from scripts.cli.sampled import Tally
-from scripts.cli.strata import MOST_HOSTS, Stratum
+from scripts.cli.samples.effort import Effort, cores
+from scripts.cli.samples.sampled import Tally
+from scripts.cli.samples.strata import MOST_HOSTS, Stratum
 from workers.fetch.hosts import SILENT_AFTER
 from workers.fetch.targets import Origin
 from workers.settings import WorkSettings

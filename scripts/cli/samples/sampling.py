@@ -6,22 +6,22 @@ import time
 from contextlib import AsyncExitStack
 from typing import Any
 
-from scripts.cli import manifests, work
-from scripts.cli.allotment import allot
-from scripts.cli.budgets import Spending
-from scripts.cli.census import Census, without
-from scripts.cli.effort import Effort
-from scripts.cli.ending import code_of
-from scripts.cli.estimating import estimate
 from scripts.cli.exits import Refused
-from scripts.cli.outlook import Outlook
-from scripts.cli.paces import permits, slowest
-from scripts.cli.plan import Plan
+from scripts.cli.files.standard_output import StandardOutput
 from scripts.cli.progress import Figures, shown
-from scripts.cli.sampled import Sampled
-from scripts.cli.standard_output import StandardOutput
-from scripts.cli.strata import Held, Strata, Stratum
-from scripts.cli.whole import rows_of
+from scripts.cli.runs import manifests, work
+from scripts.cli.runs.budgets import Spending
+from scripts.cli.runs.census import Census, without
+from scripts.cli.runs.ending import code_of
+from scripts.cli.runs.plan import Plan
+from scripts.cli.runs.whole import rows_of
+from scripts.cli.samples.allotment import allot
+from scripts.cli.samples.effort import Effort
+from scripts.cli.samples.estimating import estimate
+from scripts.cli.samples.outlook import Outlook
+from scripts.cli.samples.paces import permits, slowest
+from scripts.cli.samples.sampled import Sampled
+from scripts.cli.samples.strata import Held, Strata, Stratum
 from workers.asked import Asked
 from workers.flow import WINDOW_PER_CONNECTION
 from workers.manifest.kinds import check_readable, kind_of_name

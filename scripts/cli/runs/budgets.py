@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from imaging.facts import Failure
-from scripts.cli.plan import Budget
+from scripts.cli.runs.plan import Budget
 from workers.fetch.targets import Origin, parse_target
 from workers.manifest.rows import Row
 from workers.records import Answered

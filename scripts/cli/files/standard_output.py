@@ -9,7 +9,7 @@ import stat
 import sys
 from contextlib import suppress
 
-from scripts.cli.result_file import CannotWrite
+from scripts.cli.files.result_file import CannotWrite
 
 __all__ = ["BrokenOutput", "StandardOutput"]
 

@@ -9,14 +9,14 @@ import sys
 import uvloop
 
 from scripts.cli import exits
-from scripts.cli.ending import say
 from scripts.cli.exits import Finished, Refused
-from scripts.cli.plan import Plan
-from scripts.cli.redo import redo
-from scripts.cli.result_file import CannotWrite
-from scripts.cli.sampling import sample
-from scripts.cli.standard_output import BrokenOutput
-from scripts.cli.whole import count_all
+from scripts.cli.files.result_file import CannotWrite
+from scripts.cli.files.standard_output import BrokenOutput
+from scripts.cli.runs.plan import Plan
+from scripts.cli.runs.redo import redo
+from scripts.cli.runs.whole import count_all
+from scripts.cli.samples.sampling import sample
+from scripts.cli.saying import say
 from workers import logs
 from workers.descriptors import raise_descriptors
 from workers.environment import read_settings

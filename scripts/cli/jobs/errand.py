@@ -5,28 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
 
 from scripts.cli import exits
-from scripts.cli.door import DEFAULT_URL, Denied, Door, Unanswered, key_of
 from scripts.cli.exits import Refused
-from scripts.cli.patience import GoneError
-from scripts.cli.result_file import CannotWrite
-from scripts.cli.standard_output import BrokenOutput
+from scripts.cli.files.result_file import CannotWrite
+from scripts.cli.files.standard_output import BrokenOutput
+from scripts.cli.jobs.door import DEFAULT_URL, Denied, Door, Unanswered, key_of
+from scripts.cli.jobs.patience import GoneError
+from scripts.cli.saying import say
 from workers.errors import WorkError
 
-__all__ = ["run", "say"]
+__all__ = ["run"]
 
 Errand = Callable[[Door], Coroutine[Any, Any, int]]
-
-
-def say(sentence: str) -> None:
-    """Tell the user, not the program behind the pipe."""
-    with suppress(OSError, ValueError):  # nobody reads it
-        print(sentence, file=sys.stderr, flush=True)
 
 
 def run(

@@ -7,16 +7,18 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from scripts.cli import exits, manifests, work
-from scripts.cli.budgets import Spending
-from scripts.cli.census import Census, without
-from scripts.cli.ending import end, say
+from scripts.cli import exits
 from scripts.cli.exits import Finished, Refused
-from scripts.cli.outputs import Output, lines_of, open_output
-from scripts.cli.plan import Plan
+from scripts.cli.files.outputs import Output, lines_of, open_output
+from scripts.cli.files.result_file import ResultFile, is_there
 from scripts.cli.progress import Figures, shown
-from scripts.cli.result_file import ResultFile, is_there
-from scripts.cli.resuming import check_same, look, reconcile
+from scripts.cli.runs import manifests, work
+from scripts.cli.runs.budgets import Spending
+from scripts.cli.runs.census import Census, without
+from scripts.cli.runs.ending import end
+from scripts.cli.runs.plan import Plan
+from scripts.cli.runs.resuming import check_same, look, reconcile
+from scripts.cli.saying import say
 from workers.asked import Asked
 from workers.batches.recipe import differs
 from workers.lines import SCHEMA

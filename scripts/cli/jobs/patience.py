@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable
 
-from scripts.cli.door import Unanswered
+from scripts.cli.jobs.door import Unanswered
 
 __all__ = ["GoneError", "Patience"]
 

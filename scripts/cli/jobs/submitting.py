@@ -17,10 +17,10 @@ from typing import IO, Any
 
 import orjson
 
-from scripts.cli.door import Body, Denied, Door, Unanswered
-from scripts.cli.errand import say
 from scripts.cli.exits import Refused
-from scripts.cli.patience import GoneError
+from scripts.cli.jobs.door import Body, Denied, Door, Unanswered
+from scripts.cli.jobs.patience import GoneError
+from scripts.cli.saying import say
 from workers.manifest.kinds import Kind, LookingReader, kind_of_name
 from workers.manifest.lines import Line
 

@@ -9,7 +9,7 @@ from typing import IO
 
 import numpy as np
 
-from scripts.cli.result_file import ResultFile
+from scripts.cli.files.result_file import ResultFile
 from workers.results.indexes import Indexes
 from workers.results.recorded import Recorded, read_line
 from workers.results.survey import Survey, records

@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from scripts.cli.ending import say
-from scripts.cli.standard_input import StandardInput
+from scripts.cli.runs.standard_input import StandardInput
+from scripts.cli.saying import say
 from workers.errors import ManifestError
 from workers.manifest.files import FileSource
 from workers.manifest.opening import open_source

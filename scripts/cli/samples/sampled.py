@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from imaging.facts import ErrorCode
-from scripts.cli.strata import Held
+from scripts.cli.samples.strata import Held
 from workers.hosts_counted import reason_of
 from workers.manifest.rows import Row
 from workers.records import Answered

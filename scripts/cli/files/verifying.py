@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from scripts.cli import exits
-from scripts.cli.ending import say
 from scripts.cli.exits import Refused
-from scripts.cli.reading import reading
+from scripts.cli.files.reading import reading
+from scripts.cli.saying import say
 from workers.errors import ResultError
 from workers.results.survey import Survey, survey
 

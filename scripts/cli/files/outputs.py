@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Protocol
 
-from scripts.cli.result_file import ResultFile
-from scripts.cli.standard_output import StandardOutput
-from scripts.cli.table_file import TableFile
+from scripts.cli.files.result_file import ResultFile
+from scripts.cli.files.standard_output import StandardOutput
+from scripts.cli.files.table_file import TableFile
 from workers.lines import encode_line
 from workers.tables.formats import format_of_name
 

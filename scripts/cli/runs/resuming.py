@@ -16,9 +16,9 @@ from typing import Any
 
 import orjson
 
-from scripts.cli import work
 from scripts.cli.exits import Refused
-from scripts.cli.result_file import ResultFile
+from scripts.cli.files.result_file import ResultFile
+from scripts.cli.runs import work
 from workers.errors import ResultError
 from workers.flow import shown_url
 from workers.lines import encode_line, encode_value

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from scripts.cli.result_file import CannotWrite, ResultFile
+from scripts.cli.files.result_file import CannotWrite, ResultFile
 from workers.results.survey import records
 from workers.tables.formats import Format
 from workers.tables.writing import TableWriter, open_table

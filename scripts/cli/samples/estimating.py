@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from math import sqrt
 from typing import NamedTuple
 
-from scripts.cli.sampled import Tally
+from scripts.cli.samples.sampled import Tally
 
 __all__ = ["Estimate", "Range", "estimate", "proportion", "total"]
 

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from imaging.facts import Failure
-from scripts.cli.distinct import Distinct
+from scripts.cli.samples.distinct import Distinct
 from workers.fetch.targets import MAX_URL_CHARS, Origin, parse_target
 from workers.hosts_counted import reason_of
 from workers.manifest.rows import Row

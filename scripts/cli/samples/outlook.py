@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import wrap
 
-from scripts.cli.estimating import Estimate, Range
-from scripts.cli.paces import Pace
-from scripts.cli.plan import Plan
 from scripts.cli.progress import bytes_of, duration
-from scripts.cli.sampled import Sampled, Tally
-from scripts.cli.strata import MOST_HOSTS, Strata, Stratum
+from scripts.cli.runs.plan import Plan
+from scripts.cli.samples.estimating import Estimate, Range
+from scripts.cli.samples.paces import Pace
+from scripts.cli.samples.sampled import Sampled, Tally
+from scripts.cli.samples.strata import MOST_HOSTS, Strata, Stratum
 from workers.diagnosis import diagnose
 
 __all__ = ["Outlook", "percent"]

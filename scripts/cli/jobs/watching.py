@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts.cli import exits
-from scripts.cli.door import Door, Unanswered
-from scripts.cli.errand import say
 from scripts.cli.exits import Refused
-from scripts.cli.jobs_told import ended_line, findings, plain
-from scripts.cli.patience import Patience
+from scripts.cli.jobs.door import Door, Unanswered
+from scripts.cli.jobs.jobs_told import ended_line, findings, plain
+from scripts.cli.jobs.patience import Patience
 from scripts.cli.progress import Figures, shown
+from scripts.cli.saying import say
 
 __all__ = ["code_of", "path_of", "told", "watch"]
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import signal
-import sys
-from contextlib import suppress
 
 from scripts.cli import exits
-from scripts.cli.census import Census
-from scripts.cli.plan import Plan
 from scripts.cli.progress import Figures, bytes_of, duration, failures
+from scripts.cli.runs.census import Census
+from scripts.cli.runs.plan import Plan
+from scripts.cli.saying import say
 from workers.diagnosis import diagnose
 from workers.summary import Summary
 
-__all__ = ["code_of", "end", "say"]
+__all__ = ["code_of", "end"]
 
 _SIGNALS = {signal.SIGINT: exits.INTERRUPTED, signal.SIGTERM: exits.TERMINATED}
 #: How a reason begins that is no failure, but what was asked for.
@@ -41,13 +40,6 @@ def end(plan: Plan, census: Census, figures: Figures, summary: Summary, reason: 
     if reason is not None:
         say(f"not complete: {reason}{_how_to_go_on(plan)}")
     return code_of(plan, census, summary, reason)
-
-
-def say(text: str) -> None:
-    """For people: on standard error, if somebody reads it."""
-    if sys.stderr is not None:
-        with suppress(OSError):
-            print(text, file=sys.stderr, flush=True)
 
 
 def _how_to_go_on(plan: Plan) -> str:

@@ -12,12 +12,12 @@ from types import FrameType
 from typing import IO, Any, NoReturn
 
 from scripts.cli import exits
-from scripts.cli.ending import say
 from scripts.cli.exits import Refused
-from scripts.cli.new_file import NewFile
+from scripts.cli.files.new_file import NewFile
+from scripts.cli.files.reading import reading
+from scripts.cli.files.result_file import CannotWrite
 from scripts.cli.progress import Figures, failures, shown
-from scripts.cli.reading import reading
-from scripts.cli.result_file import CannotWrite
+from scripts.cli.saying import say
 from workers.errors import ResultError, TableError
 from workers.lines import SCHEMA
 from workers.results.indexes import Indexes

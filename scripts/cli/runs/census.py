@@ -10,8 +10,8 @@ from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from typing import Any, Protocol
 
 from imaging.facts import ErrorCode, ImageInfo
-from scripts.cli.budgets import Spending
 from scripts.cli.progress import Figures, leave_terminal
+from scripts.cli.runs.budgets import Spending
 from workers.errors import ManifestError, PredictorAway, PredictorLost
 from workers.flow import Flow
 from workers.manifest.rows import Row

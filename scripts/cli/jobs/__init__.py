@@ -1,0 +1,3 @@
+"""Asking a server: jobs handed in, watched, their results fetched."""
+
+__all__: list[str] = []
