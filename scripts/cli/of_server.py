@@ -49,7 +49,7 @@ def status(
     [cyan]imagecensus status "$job" --json | jq .rows[/cyan]
     """
     from scripts.cli import exits
-    from scripts.cli.jobs.door import Door
+    from scripts.cli.jobs.door import A_JOB, Door
     from scripts.cli.jobs.errand import run
     from scripts.cli.jobs.jobs_told import job_lines, list_lines
     from scripts.cli.jobs.watching import path_of
@@ -57,11 +57,11 @@ def status(
 
     async def errand(door: Door) -> int:
         if job is not None:
-            said = await door.ask("GET", path_of(job))
+            said = await door.ask("GET", path_of(job), holds=A_JOB)
             lines = list(job_lines(said))
         else:
             query = {"limit": str(limit)} | ({} if after is None else {"after": after})
-            said = await door.ask("GET", "/api/v1/jobs", query=query)
+            said = await door.ask("GET", "/api/v1/jobs", query=query, holds={"jobs": list})
             lines = list(list_lines(said)) or ["there are no jobs"]
         print(_json(said) if as_json else "\n".join(lines), flush=True)
         if job is None and said.get("next") and not as_json:
@@ -170,13 +170,13 @@ def cancel(job: Job, as_json: AsJson = False, server: Server = None, key: Key = 
     [cyan]imagecensus cancel "$job"[/cyan]
     """
     from scripts.cli import exits
-    from scripts.cli.jobs.door import Door
+    from scripts.cli.jobs.door import A_JOB, Door
     from scripts.cli.jobs.errand import run
     from scripts.cli.jobs.jobs_told import ended_line
     from scripts.cli.jobs.watching import path_of
 
     async def errand(door: Door) -> int:
-        said = await door.ask("POST", f"{path_of(job)}/cancel")
+        said = await door.ask("POST", f"{path_of(job)}/cancel", holds=A_JOB)
         print(_json(said) if as_json else ended_line(said), flush=True)
         return exits.DONE
 

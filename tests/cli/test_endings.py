@@ -87,6 +87,41 @@ def test_a_second_one_ends_at_once(slow: Path) -> None:
     os.close(reading)
 
 
+@pytest.mark.parametrize("ended", ["signal", "budget"])
+def test_a_reader_that_stalls(picture_host: PictureHost, tmp_path: Path, ended: str) -> None:
+    """It is not waited for when the end was asked for: by a signal, or by a budget of time."""
+    manifest = tmp_path / "images.tsv"
+    urls = [f"{picture_host}/stalled/{row}\n" for row in range(2000)]  # more than a pipe holds
+    manifest.write_text("".join(urls), encoding="utf-8")
+    options = ["--max-seconds=0.5"] if ended == "budget" else []
+    reading, writing = os.pipe()
+    with started("info", manifest, *options, stdout=writing) as run:
+        os.close(writing)
+        if ended == "signal":
+            os.read(reading, 60)
+            eventually(lambda: _blocked(run, reading))
+            run.send_signal(signal.SIGTERM)
+        assert run.wait(30) == (143 if ended == "signal" else 3)
+    os.close(reading)
+
+
+@pytest.mark.parametrize("instead", [None, "somebody else's\n"])
+def test_a_file_that_is_taken_away(slow: Path, instead: str | None) -> None:
+    """Removed, or replaced, while it is written: that is said, and the other is not touched."""
+    quick(slow)
+    slow.write_text(slow.read_text(encoding="utf-8").replace("slow/00000", "slow/1500"))
+    out = slow.with_name("out.ndjson")
+    with started("info", slow, "-o", out) as run:
+        eventually(lambda: records(out) >= 10)
+        out.unlink()
+        if instead is not None:
+            out.write_text(instead, encoding="utf-8")
+        err = run.communicate(timeout=30)[1].decode()
+    assert run.returncode == 1
+    assert f"{out} was moved, removed or replaced while it was written" in err
+    assert (out.read_text(encoding="utf-8") if out.exists() else None) == instead
+
+
 def _blocked(run: subprocess.Popen[bytes], reading: int) -> bool:
     """It has written, and listens to signals since."""
     return len(os.read(reading, 100)) == 100

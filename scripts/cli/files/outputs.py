@@ -29,6 +29,10 @@ class Output(Protocol):
         """The last line."""
         ...
 
+    def give_up(self) -> None:
+        """Wait no more for whoever reads: what is not taken by now is lost."""
+        ...
+
     def close(self) -> None:
         """Let go of it."""
         ...
@@ -67,6 +71,9 @@ class _Piped:
     async def finish(self, summary: bytes, *, complete: bool) -> None:  # noqa: ARG002
         await self._out.write(summary)
 
+    def give_up(self) -> None:
+        self._out.close()
+
     def close(self) -> None:
         self._out.close()
 
@@ -87,6 +94,9 @@ class _Kept:
     async def finish(self, summary: bytes, *, complete: bool) -> None:  # noqa: ARG002
         await self._file.write(summary)
         await self._file.settle()
+
+    def give_up(self) -> None:
+        pass  # a disk is no reader
 
     def close(self) -> None:
         pass

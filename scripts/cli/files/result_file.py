@@ -100,6 +100,7 @@ class ResultFile:
             await asyncio.to_thread(os.fsync, self._fd)
         except OSError as exc:
             raise CannotWrite(f"cannot write {self.path}: {exc.strerror}") from exc
+        self._check_place()
 
     def replace(self, lines: Iterable[bytes]) -> None:
         """Put *lines* in the place of all there is, at once: whoever looks sees the old or the new.
@@ -107,9 +108,15 @@ class ResultFile:
         Raises:
             CannotWrite: the old ones are still there then.
         """
+        self._check_place()
         descriptor = _put(self.path, lines, os.fstat(self._fd).st_mode & 0o777)
         os.close(self._fd)
         self._fd, self._end = descriptor, os.fstat(descriptor).st_size
+
+    def _check_place(self) -> None:
+        """Raises CannotWrite where the name leads to another file by now, or to none."""
+        if not _is_at(self._fd, self.path):
+            raise CannotWrite(f"{self.path} was moved, removed or replaced while it was written")
 
     def remove(self) -> None:
         """It has served; it is closed all the same."""

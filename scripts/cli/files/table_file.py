@@ -72,6 +72,7 @@ class TableFile:
         self._beside.replace(self.path)
 
     def _discard(self) -> None:
-        self._file.close()
         with suppress(OSError):
             self._beside.unlink()
+        with suppress(OSError):  # of a full disk
+            self._file.close()

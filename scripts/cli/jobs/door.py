@@ -15,8 +15,9 @@ import orjson
 from yarl import URL
 
 from scripts.cli.exits import Refused
+from scripts.cli.jobs.jobs_told import plain
 
-__all__ = ["DEFAULT_URL", "Body", "Denied", "Door", "Unanswered", "key_of"]
+__all__ = ["A_JOB", "DEFAULT_URL", "Body", "Denied", "Door", "Unanswered", "key_of"]
 
 DEFAULT_URL = "http://127.0.0.1:5000"
 
@@ -27,6 +28,10 @@ SILENT_SECONDS = 60.0
 LONGEST_ANSWER = 64 * 1024 * 1024
 #: What may be otherwise in a moment.
 _PASSING = frozenset({408, 429, 502, 503, 504})
+
+#: What the state of a job holds, whatever else.
+A_JOB: Mapping[str, type] = {"state": str, "rows": dict}
+_NOTHING: Mapping[str, type] = {}
 
 Query = Mapping[str, str]
 Body = bytes | AsyncIterable[bytes]
@@ -117,16 +122,18 @@ class Door:
         query: Query | None = None,
         headers: Mapping[str, str] | None = None,
         body: Body | None = None,
+        holds: Mapping[str, type] = _NOTHING,
     ) -> dict[str, Any]:
-        """The JSON object that is answered.
+        """The JSON object that is answered, in which there are such members.
 
         Raises:
             Unanswered: nothing came, or "later".
             Denied: anything else but success.
         """
         async with self.opened(method, path, query=query, headers=headers, body=body) as response:
-            said = _object(await self._read(response))
-            if said is None:
+            async with asyncio.timeout(SILENT_SECONDS):
+                said = _object(await self._read(response))
+            if said is None or not all(isinstance(said.get(name), holds[name]) for name in holds):
                 raise self._stranger(response)
             return said
 
@@ -166,7 +173,7 @@ class Door:
         """What an answer that is no success means."""
         status = response.status
         if 300 <= status < 400:
-            there = response.headers.get("Location", "elsewhere")[:200]
+            there = plain(response.headers.get("Location", "elsewhere")[:200])
             return Denied(f"{self.url} sends to {there}: give that server as --server", status)
         said = _object(await self._read(response))
         told = _sentence(said) if said is not None else None

@@ -10,7 +10,7 @@ from typing import Any
 
 from scripts.cli import exits
 from scripts.cli.exits import Refused
-from scripts.cli.jobs.door import Door, Unanswered
+from scripts.cli.jobs.door import A_JOB, Door, Unanswered
 from scripts.cli.jobs.jobs_told import ended_line, findings, plain
 from scripts.cli.jobs.patience import Patience
 from scripts.cli.progress import Figures, shown
@@ -78,7 +78,7 @@ async def watch(door: Door, job: str, *, patience: float, quiet: bool = False) -
     with shown(figures, quiet=quiet):
         while True:
             try:
-                state = await door.ask("GET", path)
+                state = await door.ask("GET", path, holds=A_JOB)
             except Unanswered as exc:
                 figures.note = "the server does not answer"
                 await waiting.rest(exc)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ __all__ = ["Census", "Lines"]
 
 #: A budget of time is looked at so often while nothing comes.
 _LOOK_SECONDS = 0.25
+#: Whoever reads has so long for the last lines.
+_GRACE_SECONDS = 1.5
 
 
 class Lines(Protocol):
@@ -43,12 +45,16 @@ class Census:
         summary: Summary,
         spending: Spending,
         figures: Figures,
+        give_up: Callable[[], None] | None = None,
     ) -> None:
-        """*summary* has what was recorded before; it is counted on."""
+        """*summary* has what was recorded before; it is counted on. *give_up* is called where
+        nobody takes the lines a while after the end was asked for.
+        """
         self._out = out
         self._summary = summary
         self._spending = spending
         self._figures = figures
+        self._give_up = give_up
         self._stopping: asyncio.Task[bool] | None = None
         self._flow: Flow[Any] | None = None
         self._reason: str | None = None
@@ -70,6 +76,8 @@ class Census:
             BrokenOutput, CannotWrite: nobody takes the lines.
         """
         reason = None
+        if (left := self._spending.seconds_left) is not None:
+            asyncio.get_running_loop().call_later(left + 0.05, self._look_at_budget)
         async with opening as flow:
             self._flow = flow
             if self._reason is not None:
@@ -77,8 +85,7 @@ class Census:
             try:
                 async for some in flow.batches(idle=_LOOK_SECONDS):
                     await self._take(some)
-                    if self._stopping is None and (over := self._spending.spent()):
-                        self._stop(over)
+                    self._look_at_budget()
             except (ManifestError, PredictorAway, PredictorLost) as exc:
                 reason = f"failed: {exc}"
             finally:
@@ -133,8 +140,14 @@ class Census:
         self._figures.note = "ending; once more ends it at once"
         self._stop("interrupted")
 
+    def _look_at_budget(self) -> None:
+        if self._flow is not None and self._stopping is None and (over := self._spending.spent()):
+            self._stop(over)
+
     def _stop(self, reason: str) -> None:
         self._reason = reason
+        if self._give_up is not None:
+            asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._give_up)
         if self._flow is not None and self._stopping is None:
             self._stopping = asyncio.create_task(self._flow.stop())
 

@@ -84,7 +84,13 @@ async def _write(
 ) -> int:
     figures = Figures(plan.manifest)
     spending = Spending(plan.budget)
-    census = Census(out, summary=found.summary, spending=spending, figures=figures)
+    census = Census(
+        out,
+        summary=found.summary,
+        spending=spending,
+        figures=figures,
+        give_up=out.give_up,
+    )
     rows = without(rows_of(source, asked, limit=asked.limit), found.done, figures, source)
     with census.interruptible(), shown(figures, quiet=plan.quiet):
         reason = await census.run(working.flow(spending.within(rows, working.together)))
