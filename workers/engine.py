@@ -22,7 +22,6 @@ from workers.fetch.memory import Budget
 from workers.fetch.session import open_session
 from workers.fetch.turns import Turns
 from workers.options import BatchOptions
-from workers.placeholders import Placeholders
 from workers.pool.pool import ImagePool, PoolSettings, open_pool
 from workers.repeats import Repeats
 from workers.settings import WorkSettings
@@ -45,7 +44,6 @@ class Engine:
     #: it busy. What else has work for the pool comes behind these, not behind all there will be.
     calls: defaultdict[str, asyncio.Semaphore]
     repeats: Repeats  #: what its runs know of URLs they asked for
-    placeholders: Placeholders
 
     async def recipe(self, options: BatchOptions) -> Recipe:
         """What batches are made with that are asked for so. Raises PredictorError."""
@@ -91,7 +89,6 @@ async def open_engine(
                 arrays,
                 defaultdict(lambda: asyncio.Semaphore(pool.size)),
                 Repeats(),
-                Placeholders(),
             )
         finally:
             await predictors.close()

@@ -215,7 +215,7 @@ class Flow(ABC, Generic[R]):
     def follow(self, row: Row, target: Target, key: bytes, answer: Answer) -> None:
         """Answer a row as that one was which its URL was fetched for. Does not raise."""
         try:
-            fetch = answer.again()
+            fetch = answer.again(row.index)
             self._judge(target, key, fetch, answer.outcome)
             self._answer(row, fetch, answer.outcome)
         except Exception as exc:  # a bug, that must not cost other flows their rows

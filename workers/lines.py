@@ -9,7 +9,10 @@ from typing import Any
 
 import orjson
 
-__all__ = ["SCHEMA", "encode_line", "encode_value", "start_line"]
+__all__ = ["LINE_TYPES", "SCHEMA", "encode_line", "encode_value", "start_line"]
+
+#: What the records of each kind are called in their lines.
+LINE_TYPES = {"images_info": "image", "batch_predict": "batch"}
 
 #: Raised when a line's fields change their meaning; new fields do not raise it.
 SCHEMA = 1

@@ -110,7 +110,7 @@ class Inspection(Flow[Record]):
     def _judge(self, target: Target, key: bytes, fetch: Fetch, outcome: Any) -> None:
         info = outcome.info if isinstance(outcome, Examined) else outcome
         if isinstance(info, ImageInfo):
-            placeholders, host = self._engine.placeholders, target.origin.host
+            placeholders, host = self._known.placeholders, target.origin.host
             if placeholders.suspects(key, host, fetch.final_url, info):
                 fetch.suspect_placeholder = True
 

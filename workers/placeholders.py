@@ -25,7 +25,7 @@ _SIZED_BY_DIMENSION = frozenset({"BMP", "DIB", "TIFF", "ICO", "CUR", "PSD"})
 
 
 class Placeholders:
-    """What hosts gave for their URLs, in all runs of a process."""
+    """What hosts gave for their URLs, in one run."""
 
     def __init__(self, most: int = MOST_PICTURES) -> None:
         self._most = most

@@ -18,6 +18,7 @@ from imaging.facts import ErrorCode, Failure
 from workers.fetch.lanes import Lane, Ticket
 from workers.fetch.targets import Target
 from workers.manifest.rows import Row
+from workers.placeholders import Placeholders
 from workers.records import Fetch
 
 __all__ = ["Answer", "Follower", "Follows", "Known", "Repeats", "url_key"]
@@ -59,8 +60,12 @@ class Answer(NamedTuple):
     outcome: Any  #: an ImageInfo, what the pool made of the body, or a Failure
     weight: int = 0  #: bytes it takes, about
 
-    def again(self) -> Fetch:
-        """The `fetch` of another row that has this answer: nothing was sent for it."""
+    def again(self, index: int) -> Fetch:
+        """The `fetch` of row *index* that has this answer: nothing was sent for it, unless it is
+        that row itself, whose record was lost.
+        """
+        if index == self.index:
+            return replace(self.fetch)
         return replace(self.fetch, bytes=0, attempts=0, requests=0, ms=0.0, same_as=self.index)
 
 
@@ -96,6 +101,7 @@ class Known:
         self._repeats = repeats
         self._answers: OrderedDict[bytes, Answer] = OrderedDict()
         self._under_way: dict[bytes, Ticket] = {}
+        self.placeholders = Placeholders()  #: of this run alone: what others saw changes nothing
 
     @property
     def answers(self) -> int:
@@ -151,7 +157,7 @@ class Known:
             if ticket.deadline and len(others) < len(followers):  # it was begun
                 answer = Answer(ticket.row.index, ticket.fetch, None)
                 mine = [follower.row for follower in followers if follower.flow is flow]
-                waited += [(row, answer.again()) for row in mine]
+                waited += [(row, answer.again(row.index)) for row in mine]
             ticket.followers = others
             if ticket.lane is lane:
                 del self._under_way[key]

@@ -9,7 +9,11 @@ __all__ = ["say"]
 
 
 def say(text: str) -> None:
-    """Print *text*, if somebody reads it."""
+    """Print *text*, if somebody reads it. What is in it is shown, not obeyed by the terminal."""
     if sys.stderr is not None:
-        with suppress(OSError):
-            print(text, file=sys.stderr, flush=True)
+        with suppress(OSError, ValueError):
+            print("".join(map(_shown, text)), file=sys.stderr, flush=True)
+
+
+def _shown(sign: str) -> str:
+    return sign if sign.isprintable() or sign == "\n" else "\N{REPLACEMENT CHARACTER}"

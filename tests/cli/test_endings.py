@@ -98,8 +98,9 @@ def test_a_reader_that_stalls(picture_host: PictureHost, tmp_path: Path, ended: 
     with started("info", manifest, *options, stdout=writing) as run:
         os.close(writing)
         if ended == "signal":
-            os.read(reading, 60)
-            eventually(lambda: _blocked(run, reading))
+            taken = 0
+            while taken < 4096:  # records: it listens to signals by then
+                taken += len(os.read(reading, 1024))
             run.send_signal(signal.SIGTERM)
         assert run.wait(30) == (143 if ended == "signal" else 3)
     os.close(reading)

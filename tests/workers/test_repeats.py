@@ -78,13 +78,14 @@ async def inspect(
     urls: Sequence[str],
     options: InfoOptions | None = None,
     known: Known | None = None,
+    first: int = 0,
 ) -> list[Record]:
     """All records of a run, by the index of their rows, each of which must be there once."""
     asked = options or InfoOptions()
-    async with inspect_rows(engine, given(rows_of(urls)), asked, known) as flow:
+    async with inspect_rows(engine, given(rows_of(urls, first=first)), asked, known) as flow:
         records: list[Record] = await everything(flow)
     indexes = [record.index for record in records]
-    assert sorted(indexes) == list(range(len(urls)))
+    assert sorted(indexes) == list(range(first, first + len(urls)))
     assert not asked.ordered or indexes == sorted(indexes)
     return sorted(records, key=lambda record: record.index)
 
@@ -282,14 +283,24 @@ async def test_parts_of_a_run_know_of_one_another(engine: Engine, host: PictureH
     """At the same time, and one after the other; other runs do not."""
     known = engine.repeats.of_job("a job")
     urls = [f"{host}/slow/50/{SMALL}?n={n % 4}" for n in range(40)]
-    await asyncio.gather(*(inspect(engine, urls, known=known) for _ in range(3)))
+    await asyncio.gather(*(inspect(engine, urls, known=known, first=40 * n) for n in range(3)))
     assert host.counts()["requests"] == 4
-    later = await inspect(engine, urls, known=engine.repeats.of_job("a job"))
+    later = await inspect(engine, urls, known=engine.repeats.of_job("a job"), first=120)
     assert host.counts()["requests"] == 4
     assert all(record.fetch is not None and record.fetch.same_as is not None for record in later)
     await inspect(engine, urls, known=engine.repeats.of_job("another"))
     await inspect(engine, urls)
     assert host.counts()["requests"] == 12
+
+
+async def test_a_part_that_comes_again_is_told_as_it_was(engine: Engine, host: PictureHost) -> None:
+    """Its records were lost: they say what was fetched for them, and nothing is fetched again."""
+    known = engine.repeats.of_job("a job")
+    urls = [f"{host}/{SMALL}?n={n % 3}" for n in range(6)]
+    before = await inspect(engine, urls, known=known)
+    again = await inspect(engine, urls, known=known)
+    assert [record.line() for record in again] == [record.line() for record in before]
+    assert host.counts()["requests"] == 3
 
 
 @pytest.mark.parametrize("stopped", [True, False])
@@ -302,7 +313,8 @@ async def test_whoever_waited_for_a_part_that_ends_goes_on(
     first = [url] * 2 + [f"{host}/silent/{n}" for n in range(3)]
     async with inspect_rows(engine, given(rows_of(first)), InfoOptions(), known) as flow:
         await wait_until(lambda: host.counts()["requests"] == 4)
-        others = [asyncio.create_task(inspect(engine, [url] * 3, known=known)) for _ in range(2)]
+        parts = [inspect(engine, [url] * 3, known=known, first=first) for first in (10, 20)]
+        others = [asyncio.create_task(part) for part in parts]
         key = url_key(url, target_of(url))
         await wait_until(lambda: len(known._under_way[key].followers or ()) == 7)
         if stopped:

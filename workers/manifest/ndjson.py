@@ -18,6 +18,9 @@ MAX_CONTAINERS = 4096
 #: Of a batch line so many, which has up to 1024 rows.
 MAX_BATCH_CONTAINERS = 65_536
 
+#: As a batch line of ours has at most.
+MAX_BATCH_ROWS = 1024
+
 _TOO_LONG = f"{TOO_LONG}, or {MAX_BATCH_BYTES} of a batch line, as one with pixels may be"
 _BATCH = b'{"type":"batch","batch":'
 
@@ -54,6 +57,9 @@ class JsonReader:
         if is_report(value):
             return None
         if (items := batch_items(value)) is not None:
+            if len(items) > MAX_BATCH_ROWS:
+                told = f"a batch line of more than {MAX_BATCH_ROWS} rows"
+                return self._counted(bad_row(self._index, end, told))
             return self._batch(items, end) if items else None
         if len(text) > MAX_LINE_BYTES:
             return self._counted(bad_row(self._index, end, _TOO_LONG))

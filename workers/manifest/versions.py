@@ -56,6 +56,8 @@ class Version(NamedTuple):
             return True
         if self.etag is not None and later.etag is not None:
             return self.etag.removeprefix("W/") != later.etag.removeprefix("W/")
+        if self.stamp is not None and self.validator is None and later.stamp is None:
+            return True  # a weak tag alone sets no condition, and nothing says that it still holds
         return self.stamp is not None and self.changed != later.changed
 
 

@@ -17,7 +17,7 @@ from workers.errors import ManifestAway, ManifestError, ManifestNotFound
 from workers.fetch.failures import failure_of, header_text, status_failure
 from workers.fetch.ranges import Kind, judge
 from workers.fetch.reasons import one_line
-from workers.fetch.redirects import next_target
+from workers.fetch.redirects import RedirectError, next_target
 from workers.fetch.retries import retry_after, seconds_until_next
 from workers.fetch.targets import Target
 from workers.manifest.remote import RemoteSource
@@ -180,6 +180,8 @@ class WebSource(RemoteSource):
             except Exception as exc:
                 if response is not None:
                     response.close()
+                if isinstance(exc, RedirectError):  # where to is not told: it may be signed
+                    raise _Failed(_failure(ErrorCode.BAD_REDIRECT)) from None
                 raise _failed(exc, answered=False) from exc
             if onward is None:
                 return response

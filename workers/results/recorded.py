@@ -14,6 +14,8 @@ from workers.records import Answered, Fetch
 
 __all__ = ["MAX_INDEX", "Recorded", "read_line"]
 
+#: A batch has at most so many.
+MAX_ROWS = 1024
 #: No manifest has as many rows.
 MAX_INDEX = 2**40
 
@@ -50,6 +52,8 @@ class Recorded:
         rows = said.get("rows") if said["type"] == "batch" else [said]
         if not isinstance(rows, list) or not rows:
             raise ResultError("a batch without rows")
+        if len(rows) > MAX_ROWS:
+            raise ResultError(f"a batch of more than {MAX_ROWS} rows")
         self.rows: list[dict[str, Any]] = rows
         for row in rows:
             index = row.get("index") if isinstance(row, dict) else None

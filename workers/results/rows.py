@@ -27,6 +27,7 @@ async def result_rows(
     extra: bool = False,
     before: bool = False,
     wanted: Callable[[Recorded], bool] | None = None,
+    longest: int = MAX_LINE_BYTES,
 ) -> AsyncGenerator[Row, None]:
     """The rows of the records in *source*, in their order, at most *limit* of them.
 
@@ -37,7 +38,7 @@ async def result_rows(
         ManifestError: a line is none of a result file, or cannot be read on.
     """
     given = number = 0
-    cutter = LineCutter(MAX_LINE_BYTES)
+    cutter = LineCutter(longest)
     async with aclosing(source.blocks()) as blocks:
         async for block in blocks:
             for line in cutter.feed(block):
@@ -62,7 +63,7 @@ def _rows(
     wanted: Callable[[Recorded], bool] | None,
 ) -> list[Row]:
     if line.text is None:
-        raise ManifestError(f"line {number} is longer than {MAX_LINE_BYTES} bytes")
+        raise ManifestError(f"line {number} is longer than is read again")
     try:
         said = read_line(line.text)
         if number == 1 and said["type"] != "start":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from workers.errors import ResultError
-from workers.lines import SCHEMA
+from workers.lines import LINE_TYPES, SCHEMA
 from workers.results.indexes import Indexes
 from workers.results.recorded import Recorded, read_line
 from workers.summary import Summary
@@ -97,7 +97,7 @@ def records(file: IO[bytes], end: int, *, cancelled: bool = False) -> Iterator[R
     at = 0
     for line in _lines(file):
         at += len(line)
-        if at > end:
+        if at > end or not line.endswith(b"\n"):
             return
         said = read_line(line)
         if said["type"] in ("image", "batch"):
@@ -126,7 +126,7 @@ def _started(line: bytes) -> dict[str, Any]:
         said = read_line(line)
     except ResultError as exc:
         raise ResultError(f"not a result file: its first line is {exc}") from exc
-    if said["type"] != "start" or "kind" not in said:
+    if said["type"] != "start" or str(said.get("kind")) not in LINE_TYPES:
         raise ResultError("not a result file: its first line is no start line")
     if said.get("schema") != SCHEMA:
         raise ResultError(f"written by another version: its schema is {said.get('schema')!r}")
@@ -140,16 +140,19 @@ def _take(found: Survey, line: bytes, seen: Callable[[Recorded], None] | None) -
         raise ResultError("there is more behind the summary")
     if kind == "summary":
         found.told = said
-    elif kind in ("image", "batch"):
+    elif kind in LINE_TYPES.values():
         record = Recorded(line, said)
         if record.cancelled:
             found.odd = True
             found.cancelled += record.width
             return
-        if (again := next((i for i in _indexes(record) if i in found.done), None)) is not None:
+        indexes = _indexes(record)
+        if len(set(indexes)) < len(indexes):
+            raise ResultError("a batch that has a row twice")
+        if (again := next((i for i in indexes if i in found.done), None)) is not None:
             found.twice, found.odd = again, True
             return
-        for index in _indexes(record):
+        for index in indexes:
             found.done.add(index)
         found.summary.count(record)
         if seen is not None:

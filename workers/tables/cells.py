@@ -16,9 +16,9 @@ from typing import Any
 import orjson
 
 from workers.errors import ResultError
-from workers.lines import encode_value
+from workers.lines import LINE_TYPES, encode_value
 from workers.results.recorded import MAX_INDEX
-from workers.tables.columns import COLUMNS, LINE_TYPES, Column
+from workers.tables.columns import COLUMNS, Column
 
 __all__ = ["Cells", "read_record", "rows_of", "typed"]
 
@@ -43,10 +43,18 @@ def read_record(line: bytes) -> dict[str, Any]:
         said = _mended(line, exc)
     else:
         if (b'"extra"' in line or b'"prediction"' in line) and _LONG_NUMBER.search(line):
-            said = json.loads(line)
+            said = _exact(line)
     if not isinstance(said, dict) or not isinstance(said.get("type"), str):
         raise ResultError("not a line of a result file: it has no type")
     return said
+
+
+def _exact(line: bytes) -> Any:
+    """With every digit of its numbers. Raises ResultError."""
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as exc:
+        raise ResultError("nested deeper, or with longer numbers, than is read") from exc
 
 
 def _mended(line: bytes, refused: orjson.JSONDecodeError) -> Any:

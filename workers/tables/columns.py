@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["COLUMNS", "LINE_TYPES", "Column"]
+__all__ = ["COLUMNS", "Column"]
 
 #: How pandas holds what Arrow calls so. All of these know a null that is not a value.
 _DTYPES = {
@@ -108,5 +108,3 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         _EXTRA,
     ),
 }
-#: The `type` of the lines that hold the records of a kind.
-LINE_TYPES = {"images_info": "image", "batch_predict": "batch"}

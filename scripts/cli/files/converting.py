@@ -19,11 +19,10 @@ from scripts.cli.files.result_file import CannotWrite
 from scripts.cli.progress import Figures, failures, shown
 from scripts.cli.saying import say
 from workers.errors import ResultError, TableError
-from workers.lines import SCHEMA
+from workers.lines import LINE_TYPES, SCHEMA
 from workers.results.indexes import Indexes
 from workers.results.survey import MAX_RECORD_BYTES
 from workers.tables.cells import read_record, rows_of
-from workers.tables.columns import LINE_TYPES
 from workers.tables.formats import Format, check_writable, format_of_name
 from workers.tables.writing import open_table
 
@@ -134,7 +133,7 @@ class _Lines:
             raise ResultError(f"not a result file: {exc}") from exc
         if not said:
             raise ResultError("not a result file: there is no first line that is whole")
-        if said["type"] != "start" or said.get("kind") not in LINE_TYPES:
+        if said["type"] != "start" or str(said.get("kind")) not in LINE_TYPES:
             raise ResultError("not a result file: its first line is no start line")
         if said.get("schema") != SCHEMA:
             raise ResultError(f"written by another version: its schema is {said.get('schema')!r}")

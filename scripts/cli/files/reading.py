@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,6 +35,6 @@ def reading(path: Path) -> Iterator[IO[bytes]]:
                 yield io.BufferedReader(cast(io.RawIOBase, reader), _BLOCK)
             else:
                 yield file
-    except (OSError, EOFError, zstandard.ZstdError) as exc:
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as exc:
         told = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
         raise Refused(f"cannot read {path}: {told}") from exc

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from typing import IO
 
+from scripts.cli.files.new_file import NewFile
 from scripts.cli.files.result_file import CannotWrite, ResultFile
 from workers.results.survey import records
 from workers.tables.formats import Format
@@ -21,17 +19,12 @@ class TableFile:
     """The table *path*. Nothing of it is there until it is finished, then all of it is at once."""
 
     def __init__(self, path: Path, form: Format, kind: str) -> None:
-        """Raises CannotWrite, TableError."""
-        self.path = path
-        self._beside = path.with_name(f".{path.name}.new")
+        """Raises Refused, TableError."""
+        self._new = NewFile(path)
         try:
-            self._file: IO[bytes] = self._beside.open("wb")
-        except OSError as exc:
-            raise CannotWrite(f"cannot write {self._beside}: {exc.strerror}") from exc
-        try:
-            self._writer: TableWriter = open_table(form, kind, self._file)
+            self._writer: TableWriter = open_table(form, kind, self._new.file)
         except BaseException:
-            self._discard()
+            self._new.discard()
             raise
 
     async def begin(self, lines: ResultFile | None) -> None:
@@ -50,14 +43,13 @@ class TableFile:
     def close(self) -> None:
         """What was not finished is no table, and is removed."""
         self._writer.close()
-        if not self._file.closed:
-            self._discard()
+        self._new.discard()
 
     async def _doing(self, step: Callable[[], None]) -> None:
         try:
             await asyncio.to_thread(step)
         except OSError as exc:
-            raise CannotWrite(f"cannot write {self._beside}: {exc.strerror}") from exc
+            raise CannotWrite(f"cannot write {self._new.beside}: {exc.strerror}") from exc
 
     def _recorded(self, lines: ResultFile) -> None:
         with lines.reading() as file:
@@ -66,13 +58,4 @@ class TableFile:
 
     def _end(self, start: bytes, summary: bytes) -> None:
         self._writer.finish(start, summary)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._beside.replace(self.path)
-
-    def _discard(self) -> None:
-        with suppress(OSError):
-            self._beside.unlink()
-        with suppress(OSError):  # of a full disk
-            self._file.close()
+        self._new.settle()

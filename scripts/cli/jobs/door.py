@@ -30,7 +30,7 @@ LONGEST_ANSWER = 64 * 1024 * 1024
 _PASSING = frozenset({408, 429, 502, 503, 504})
 
 #: What the state of a job holds, whatever else.
-A_JOB: Mapping[str, type] = {"state": str, "rows": dict}
+A_JOB: Mapping[str, type] = {"state": str}
 _NOTHING: Mapping[str, type] = {}
 
 Query = Mapping[str, str]

@@ -43,18 +43,24 @@ class _JobFigures(Figures):
 
     def take(self, state: dict[str, Any]) -> None:
         """Show *state* from now on."""
-        rows = state.get("rows") or {}
+        rows = _object(state, "rows")
         self.rows, self.failed = rows.get("done") or 0, rows.get("failed") or 0
         self.estimated = rows.get("total") is None
         self.total = rows.get("expected") if self.estimated else rows.get("total")
         self.bytes = state.get("bytes") or 0
-        self.errors = Counter(state.get("errors") or {})
+        self.errors = Counter(_object(state, "errors"))
         self.state_rate = state.get("rate") or 0.0
         self.state_eta = state.get("eta_seconds")
         told = [plain(state.get("state")) if state.get("state") != "running" else ""]
         if state.get("paused"):
             told.append(f"paused: {plain(state.get('reason'))}")
         self.note = ", ".join(part for part in told if part)
+
+
+def _object(state: dict[str, Any], name: str) -> dict[str, Any]:
+    """A member that is an object; empty where it is none."""
+    found = state.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def path_of(job: str) -> str:
@@ -97,7 +103,7 @@ def code_of(state: dict[str, Any], *, strict: bool) -> int:
         return exits.PARTIAL
     if state.get("state") != "done":
         return exits.FAILED
-    failed = (state.get("rows") or {}).get("failed")
+    failed = _object(state, "rows").get("failed")
     return exits.ROWS_FAILED if strict and failed else exits.DONE
 
 

@@ -8,12 +8,13 @@ import stat
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from scripts.cli.exits import Refused
 from scripts.cli.runs.standard_input import StandardInput
 from scripts.cli.saying import say
-from workers.errors import ManifestError
+from workers.errors import ManifestAway, ManifestError
 from workers.manifest.files import FileSource
 from workers.manifest.opening import open_source
 from workers.settings import WorkSettings
@@ -26,10 +27,18 @@ async def opened(settings: WorkSettings, name: str, *, again: bool = False) -> A
     """The manifest *name* as a `Source`; with *again* it can be read more than once.
 
     Raises:
-        ManifestError: it is not there, or cannot be had.
+        Refused: it is not there, or none that can be read.
+        ManifestError: it cannot be had just now.
     """
     if name != "-":
-        async with open_source(settings, name, anywhere=True) as named:
+        async with AsyncExitStack() as stack:
+            opening = open_source(settings, name, anywhere=True)
+            try:
+                named = await stack.enter_async_context(opening)
+            except ManifestAway:
+                raise
+            except ManifestError as exc:
+                raise Refused(str(exc)) from exc
             yield named
         return
     coming = StandardInput()

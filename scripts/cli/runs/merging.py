@@ -39,13 +39,15 @@ def merged(
 
 
 def is_merged(beside: ResultFile, into: ResultFile, found: Survey) -> bool:
-    """Whether all records of *beside* stand in *into* already, which *found* is of."""
+    """Whether all records of *beside*, if there are any, stand in *into* already, which *found* is
+    of.
+    """
     with into.reading() as old, beside.reading() as new:
         again = _Places(new, beside.size)
         left = len(again)
         for record in records(old, found.end):
             left -= again.has(record)
-    return not left
+    return len(again) > 0 and not left
 
 
 class _Places:

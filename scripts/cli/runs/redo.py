@@ -30,7 +30,7 @@ from workers.lines import encode_line
 from workers.manifest.addresses import is_url
 from workers.results.recorded import Recorded
 from workers.results.rows import result_rows
-from workers.results.survey import Survey
+from workers.results.survey import MAX_RECORD_BYTES, Survey
 from workers.settings import WorkSettings
 from workers.summary import Summary
 
@@ -80,7 +80,13 @@ async def redo(plan: Plan, settings: WorkSettings) -> int:
         figures = Figures(f"{plan.manifest}, {plan.only}")
         spending = Spending(plan.budget)
         census = Census(beside, summary=done.summary, spending=spending, figures=figures)
-        again = result_rows(source, limit=asked.limit, extra=asked.extra, wanted=wanted)
+        again = result_rows(
+            source,
+            limit=asked.limit,
+            extra=asked.extra,
+            wanted=wanted,
+            longest=MAX_RECORD_BYTES,
+        )
         rows = without(again, done.done, figures, source)
         with census.interruptible():
             with shown(figures, quiet=plan.quiet):

@@ -118,7 +118,7 @@ async def reconcile(
             for index in found.done:
                 if index not in differs.met:
                     drop.add(index)
-    if start["kind"] == "batch_predict" and (anew or rows_now is not None):
+    if start["kind"] == "batch_predict" and (anew or rows_now is not None or not found.complete):
         await asyncio.to_thread(_drop_short, file, found, start["options"], rows_now, drop)
     if anew or drop or (found.odd and not found.whole):
         await asyncio.to_thread(_rewrite, file, found, start if anew else begun, drop)

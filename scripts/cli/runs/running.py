@@ -20,7 +20,7 @@ from scripts.cli.saying import say
 from workers import logs
 from workers.descriptors import raise_descriptors
 from workers.environment import read_settings
-from workers.errors import ManifestNotFound, SettingsError, WorkError
+from workers.errors import ManifestNotFound, SettingsError, TableError, WorkError
 from workers.settings import WorkSettings
 
 __all__ = ["run"]
@@ -39,7 +39,7 @@ def run(plan: Plan) -> int:
         if not plan.quiet:
             say(str(exc))
         return exits.DONE
-    except (Refused, SettingsError, ManifestNotFound) as exc:
+    except (Refused, SettingsError, ManifestNotFound, TableError) as exc:
         say(str(exc))
         return exits.REFUSED
     except (CannotWrite, WorkError) as exc:

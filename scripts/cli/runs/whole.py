@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from scripts.cli import exits
 from scripts.cli.exits import Finished, Refused
+from scripts.cli.files.finished import check_finished
 from scripts.cli.files.outputs import Output, lines_of, open_output
 from scripts.cli.files.result_file import ResultFile, is_there
 from scripts.cli.progress import Figures, shown
@@ -19,15 +22,18 @@ from scripts.cli.runs.ending import end
 from scripts.cli.runs.plan import Plan
 from scripts.cli.runs.resuming import check_same, look, reconcile
 from scripts.cli.saying import say
-from workers.asked import Asked
+from workers.asked import Asked, BatchRequest
 from workers.batches.recipe import differs
-from workers.lines import SCHEMA
+from workers.errors import ManifestError
+from workers.lines import SCHEMA, encode_value
 from workers.manifest.kinds import check_readable, kind_of_name
 from workers.manifest.reading import read_rows
 from workers.manifest.rows import Row
+from workers.options import Pixels
 from workers.results.rows import result_rows
 from workers.results.survey import Survey
 from workers.settings import WorkSettings
+from workers.tables.formats import check_writable
 
 __all__ = ["check_predictor", "count_all", "rows_of", "seconds_of", "start_of"]
 
@@ -49,9 +55,15 @@ async def count_all(plan: Plan, settings: WorkSettings) -> int:
         if file is not None and found.start is not None:
             options = check_same(file, found.start, plan.kind, plan.options)
         asked = work.ask(plan.kind, options)
+        if plan.out is not None and lines_of(plan.out) != plan.out and _has_arrays(asked):
+            raise Refused("--pixels: a table has no place for arrays; name a file .ndjson")
+        if plan.out is not None and lines_of(plan.out) != plan.out:
+            check_writable()
         check_readable(kind_of_name(plan.manifest))
         opening = manifests.opened(settings, plan.manifest, again=file is not None)
         source = await stack.enter_async_context(opening)
+        if getattr(asked, "changes", False) and plan.manifest != "-":
+            await _check_changes(plan, source, asked)
         working = await stack.enter_async_context(work.opened(settings, asked))
         start = start_of(plan, source, working)
         if file is not None and found.start is not None:
@@ -61,7 +73,7 @@ async def count_all(plan: Plan, settings: WorkSettings) -> int:
             found = await reconcile(file, found, start, rows_again, force=plan.force, say=tell)
             if found.whole and file.path == plan.out:  # else a table is still to be made of it
                 tell(f"{plan.out} is complete: {found.summary.rows:,} rows, nothing is left to do")
-                return exits.DONE
+                return exits.ROWS_FAILED if plan.strict and found.summary.failed else exits.DONE
         if file is not None:
             file.cut(found.end)
         if plan.out is not None and file is None:
@@ -142,9 +154,10 @@ def _begun(plan: Plan) -> ResultFile | None:
                 raise Refused(f"{lines} is what is read: name another file to write, with -o")
             return ResultFile.open(lines)
         if lines != plan.out and is_there(plan.out):
-            raise Finished(
-                f"{plan.out} is there, and no run into it was cut: nothing is left to do"
-            )
+            told = orjson.loads(encode_value(work.ask(plan.kind, plan.options).options().json()))
+            wanted = {name: told[name] for name in {*plan.options, "limit"} & told.keys()}
+            check_finished(plan.out, plan.kind, wanted)
+            raise Finished(f"{plan.out} is complete: nothing is left to do")
     for path in {plan.out, lines}:
         if is_there(path):
             raise Refused(f"{path} is there already: --resume goes on with it, or name another")
@@ -171,3 +184,19 @@ def _is_same(manifest: str, lines: Path) -> bool:
         return lines.samefile(manifest)
     except (OSError, ValueError):  # it is no file: standard input, a URL
         return False
+
+
+async def _check_changes(plan: Plan, source: Any, asked: Asked) -> None:
+    """Raises Refused where there are no records to compare with."""
+    try:
+        async with aclosing(rows_of(source, asked, limit=1)) as rows:
+            async for _ in rows:
+                break
+    except ManifestError as exc:
+        raise Refused(
+            f"--changes takes a result file, which {plan.manifest} is not: {exc}"
+        ) from exc
+
+
+def _has_arrays(asked: Asked) -> bool:
+    return isinstance(asked, BatchRequest) and asked.pixels is not Pixels.NONE
