@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from scripts.cli.exits import INTERRUPTED
 from scripts.cli.runs.plan import Plan
 
 __all__ = [
@@ -171,9 +172,12 @@ Allow = Annotated[
 
 def carry_out(plan: Plan) -> None:
     """Do it, and leave with its exit code."""
-    from scripts.cli.runs.running import run
+    try:
+        from scripts.cli.runs.running import run
 
-    code = run(plan)
+        code = run(plan)
+    except KeyboardInterrupt:  # while all that was imported
+        code = INTERRUPTED
     if code:
         raise typer.Exit(code)
 
