@@ -59,7 +59,7 @@ def unset() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """Programs that tests start hear Ctrl-C, also where a shell runs the tests in the background."""
+    """What tests start hears Ctrl-C, also where a shell runs the tests in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
