@@ -51,7 +51,7 @@ def test_bytes(picture_host: PictureHost, tmp_path: Path) -> None:
         assert rows[-1] > rows[-2] or rows[-1] == 60
         assert (summary["complete"], told.code) in ((True, 0), (False, 3))
         assert summary.get("reason", "budget: ").startswith("budget: ")
-    assert len(codes) > 2
+    assert len(codes) > 1
     whole_file(out, 60)
 
 
