@@ -9,7 +9,10 @@ import pytest
 import zstandard
 
 from scripts.cli.files.verifying import verify
-from tests.workers.results.made import BATCHES, FACTS, START, fact, file_of, summary_of
+from tests.workers.results.made import BATCHES, FACTS, START, batch, fact, file_of, summary_of
+from workers.batches.records import BatchRecord
+
+TWICE = BatchRecord(0, (8, 8), "none", [batch(0).rows[0], batch(0).rows[0]])
 
 
 @pytest.mark.parametrize("text", [FACTS, BATCHES, file_of()])
@@ -45,6 +48,10 @@ def test_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: bytes, 
         (FACTS.replace(b'"timeout","stage"', b'"cancelled","stage"'), "1 rows were cancelled"),
         (FACTS.replace(b"404 Not Found", b'404 "Not Found'), "line 5: not JSON"),
         (b"http://a.test/\n", "not a result file"),
+        (START.replace(b"images_info", b"imagex_info"), "not a result file"),
+        (START + TWICE.line() + summary_of(TWICE), "line 2: a batch that has a row twice"),
+        (START + batch(0, 1025).line() + summary_of(), "line 2: a batch of more than 1024 rows"),
+        (START + summary_of(reason="\x1b]0;title\x07"), "not complete: \ufffd]0;title\ufffd"),
     ],
 )
 def test_not_whole(
@@ -64,3 +71,12 @@ def test_what_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for path in (tmp_path, tmp_path / "nothing", cut):
         assert verify(path, quiet=False) == 2
         assert f"cannot read {path}: " in capsys.readouterr().err
+
+
+def test_a_damaged_gzip(tmp_path: Path) -> None:
+    """Whichever bit it is: a sentence, and no traceback."""
+    packed = bytearray(gzip.compress(FACTS))
+    path = tmp_path / "facts.ndjson.gz"
+    for at in range(12, len(packed), 7):
+        path.write_bytes(packed[:at] + bytes([packed[at] ^ 16]) + packed[at + 1 :])
+        assert verify(path, quiet=True) in (0, 1, 2)

@@ -154,7 +154,7 @@ async def test_records_say_so(engine: Engine, picture_host: PictureHost, depth: 
 
 
 async def test_a_url_that_is_listed_often_is_one(engine: Engine, picture_host: PictureHost) -> None:
-    """In a run or in several."""
+    """However often it stands in one run."""
     for _ in range(12):
         records = await inspect(engine, [f"{picture_host}/{SMALL}"] * 12, Depth.HEADER)
         assert not any(record.fetch.suspect_placeholder for record in records if record.fetch)

@@ -11,7 +11,7 @@ from scripts.cli.files.table_file import TableFile
 from workers.lines import encode_line
 from workers.tables.formats import format_of_name
 
-__all__ = ["Output", "lines_of", "open_output"]
+__all__ = ["Output", "is_table", "lines_of", "open_output"]
 
 
 class Output(Protocol):
@@ -38,9 +38,14 @@ class Output(Protocol):
         ...
 
 
+def is_table(out: Path | None) -> bool:
+    """Whether *out* is to be a table, by its name."""
+    return out is not None and format_of_name(out.name) is not None
+
+
 def lines_of(out: Path) -> Path:
     """Where the lines of a run into *out* are: of a table beside it, until it is whole."""
-    return out.with_name(f"{out.name}.ndjson") if format_of_name(out.name) else out
+    return out.with_name(f"{out.name}.ndjson") if is_table(out) else out
 
 
 def open_output(out: Path | None, file: ResultFile | None, kind: str) -> Output:

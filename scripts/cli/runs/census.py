@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ from scripts.cli.runs.budgets import Spending
 from workers.errors import ManifestError, PredictorAway, PredictorLost
 from workers.flow import Flow
 from workers.manifest.rows import Row
-from workers.records import Record
+from workers.records import Answered, Record
 from workers.results.indexes import Indexes
 from workers.summary import Answering, Summary
 
@@ -97,16 +97,17 @@ class Census:
 
     async def _take(self, records: list[Any]) -> None:
         # Rows under way when it ends are `cancelled`: no answer, and asked for again another day.
-        kept = [record for record in records if not _is_cut(record)]
+        answered = [(record, list(record.answers())) for record in records]
+        kept = [(record, answers) for record, answers in answered if not _is_cut(answers)]
         if kept or not records:
-            await self._out.write(b"".join([record.line() for record in kept]))
-        for record in kept:
-            self._count(record)
+            await self._out.write(b"".join([record.line() for record, _ in kept]))
+        for record, answers in kept:
+            self._count(record, answers)
 
-    def _count(self, record: Answering) -> None:
+    def _count(self, record: Answering, answers: Sequence[Answered]) -> None:
         self._summary.count(record)
         figures = self._figures
-        for answer in record.answers():
+        for answer in answers:
             self.answered.add(answer.index)
             self._spending.count(answer)
             if answer.fetch is not None:
@@ -169,8 +170,8 @@ async def without(
     figures.total, figures.estimated = count, False
 
 
-def _is_cut(record: Answering) -> bool:
+def _is_cut(answers: Sequence[Answered]) -> bool:
     return any(
         answer.failure is not None and answer.failure.code is ErrorCode.CANCELLED
-        for answer in record.answers()
+        for answer in answers
     )

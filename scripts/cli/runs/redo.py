@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from scripts.cli.exits import Finished, Refused
-from scripts.cli.files.outputs import lines_of
+from scripts.cli.files.outputs import is_table
 from scripts.cli.files.result_file import ResultFile, is_there, put_whole
 from scripts.cli.progress import Figures, shown
 from scripts.cli.runs import manifests, work
@@ -55,7 +55,7 @@ async def redo(plan: Plan, settings: WorkSettings) -> int:
     wanted = ONLY.get(plan.only or "")
     if wanted is None:
         raise Refused(f"--only takes {' or '.join(ONLY)}, not {plan.only!r}")
-    if (plan.out is not None and lines_of(plan.out) != plan.out) or plan.options.get("changes"):
+    if is_table(plan.out) or plan.options.get("changes"):
         raise Refused(
             "--only writes the lines of a result file, and goes with no table, no --changes"
         )

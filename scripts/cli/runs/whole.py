@@ -12,7 +12,7 @@ import orjson
 from scripts.cli import exits
 from scripts.cli.exits import Finished, Refused
 from scripts.cli.files.finished import check_finished
-from scripts.cli.files.outputs import Output, lines_of, open_output
+from scripts.cli.files.outputs import Output, is_table, lines_of, open_output
 from scripts.cli.files.result_file import ResultFile, is_there
 from scripts.cli.progress import Figures, shown
 from scripts.cli.runs import manifests, work
@@ -22,7 +22,7 @@ from scripts.cli.runs.ending import end
 from scripts.cli.runs.plan import Plan
 from scripts.cli.runs.resuming import check_same, look, reconcile
 from scripts.cli.saying import say
-from workers.asked import Asked, BatchRequest
+from workers.asked import Asked, BatchRequest, InfoRequest
 from workers.batches.recipe import differs
 from workers.errors import ManifestError
 from workers.lines import SCHEMA, encode_value
@@ -55,14 +55,12 @@ async def count_all(plan: Plan, settings: WorkSettings) -> int:
         if file is not None and found.start is not None:
             options = check_same(file, found.start, plan.kind, plan.options)
         asked = work.ask(plan.kind, options)
-        if plan.out is not None and lines_of(plan.out) != plan.out and _has_arrays(asked):
-            raise Refused("--pixels: a table has no place for arrays; name a file .ndjson")
-        if plan.out is not None and lines_of(plan.out) != plan.out:
-            check_writable()
+        if is_table(plan.out):
+            _check_table(asked)
         check_readable(kind_of_name(plan.manifest))
         opening = manifests.opened(settings, plan.manifest, again=file is not None)
         source = await stack.enter_async_context(opening)
-        if getattr(asked, "changes", False) and plan.manifest != "-":
+        if _looks_again(asked) and plan.manifest != "-":
             await _check_changes(plan, source, asked)
         working = await stack.enter_async_context(work.opened(settings, asked))
         start = start_of(plan, source, working)
@@ -136,9 +134,13 @@ def start_of(plan: Plan, source: Any, working: work.Work) -> dict[str, Any]:
 
 def rows_of(source: Any, asked: Asked, *, limit: int | None) -> AsyncGenerator[Row, None]:
     """The rows of *source*, as *asked* reads them."""
-    if getattr(asked, "changes", False):
+    if _looks_again(asked):
         return result_rows(source, limit=limit, extra=asked.extra, before=True)
     return read_rows(source, limit=limit, extra=asked.extra)
+
+
+def _looks_again(asked: Asked) -> bool:
+    return isinstance(asked, InfoRequest) and asked.changes
 
 
 def _begun(plan: Plan) -> ResultFile | None:
@@ -153,7 +155,7 @@ def _begun(plan: Plan) -> ResultFile | None:
             if _is_same(plan.manifest, lines):
                 raise Refused(f"{lines} is what is read: name another file to write, with -o")
             return ResultFile.open(lines)
-        if lines != plan.out and is_there(plan.out):
+        if is_table(plan.out) and is_there(plan.out):
             told = orjson.loads(encode_value(work.ask(plan.kind, plan.options).options().json()))
             wanted = {name: told[name] for name in {*plan.options, "limit"} & told.keys()}
             check_finished(plan.out, plan.kind, wanted)
@@ -198,5 +200,8 @@ async def _check_changes(plan: Plan, source: Any, asked: Asked) -> None:
         ) from exc
 
 
-def _has_arrays(asked: Asked) -> bool:
-    return isinstance(asked, BatchRequest) and asked.pixels is not Pixels.NONE
+def _check_table(asked: Asked) -> None:
+    """Raises Refused, TableError where what is asked for cannot become a table."""
+    if isinstance(asked, BatchRequest) and asked.pixels is not Pixels.NONE:
+        raise Refused("--pixels: a table has no place for arrays; name a file .ndjson")
+    check_writable()

@@ -154,6 +154,14 @@ def test_a_batch_line_is_its_rows(extra: bool) -> None:
     assert [row.extra for row in rows[1:5]] == (passed if extra else [None] * 4)
 
 
+def test_a_batch_line_of_too_many_rows_is_one_bad_row() -> None:
+    """Ours have 1,024 at most; a million in one line would hold up everybody."""
+    before, bad, after = cut_rows(b'"a"\n' + batch_line(1025) + b'"b"')
+    assert (before.url, after.url, after.index) == ("a", "b", 2)
+    assert bad.problem is not None
+    assert bad.problem.message == "a batch line of more than 1024 rows"
+
+
 def test_large_batch_lines_are_read_too() -> None:
     """As far as batches without pixels go; with them a line is one bad row that says so."""
     rows = cut_rows(batch_line(1024, url="http://h/" + "x" * 1000))
