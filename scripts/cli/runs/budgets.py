@@ -61,18 +61,19 @@ class Spending:
             f" {self._budget.requests_per_host:,} requests"
         )
 
-    async def within(
+    def within(
         self, rows: AsyncGenerator[Row, None], together: int = 1
     ) -> AsyncGenerator[Row, None]:
         """The rows whose hosts have requests left. Of rows that are begun *together*, so many of
         the manifest, all are given or none: those whose hosts all have.
         """
         most = self._budget.requests_per_host
+        return rows if most is None else self._shared(rows, together, most)
+
+    async def _shared(
+        self, rows: AsyncGenerator[Row, None], together: int, most: int
+    ) -> AsyncGenerator[Row, None]:
         async with aclosing(rows):
-            if most is None:
-                async for row in rows:
-                    yield row
-                return
             group: list[Row] = []
             async for row in rows:
                 if group and row.index // together != group[0].index // together:

@@ -59,7 +59,7 @@ class Census:
         self._flow: Flow[Any] | None = None
         self._reason: str | None = None
         self.signal: int | None = None
-        self.answered = Indexes()  #: in this run
+        self.answered = 0  #: rows, in this run
         self.began = time.monotonic()
         figures.rows, figures.failed = summary.rows, summary.failed
         figures.errors = summary.errors
@@ -106,9 +106,9 @@ class Census:
 
     def _count(self, record: Answering, answers: Sequence[Answered]) -> None:
         self._summary.count(record)
+        self.answered += len(answers)
         figures = self._figures
         for answer in answers:
-            self.answered.add(answer.index)
             self._spending.count(answer)
             if answer.fetch is not None:
                 figures.bytes += answer.fetch.bytes

@@ -25,8 +25,8 @@ def end(plan: Plan, census: Census, figures: Figures, summary: Summary, reason: 
         seconds = census.seconds
         told = [
             f"{summary.rows:,} rows: {summary.ok:,} ok, {failures(summary.errors)}",
-            f"{len(census.answered):,} of them in {duration(seconds)}"
-            if len(census.answered) != summary.rows
+            f"{census.answered:,} of them in {duration(seconds)}"
+            if census.answered != summary.rows
             else f"in {duration(seconds) if seconds >= 10 else f'{seconds:.2f} s'}",
             f"{bytes_of(figures.bytes)} received",
         ]
