@@ -7,11 +7,20 @@ from setuptools import setup
 PARQUET = ["pandas>=3.1", "pyarrow>=26.0", "python-dateutil<3"]
 HEIF = ["pillow-heif>=1.8"]
 ONNX = ["onnxruntime>=1.32"]
+#: All of one release: the newest instrumentation fits only the packages it was made with.
+OTEL = [
+    "opentelemetry-exporter-otlp-proto-http>=1.45",
+    "opentelemetry-instrumentation-aiohttp-client>=0.66b1",
+    "opentelemetry-instrumentation-aiohttp-server>=0.66b1",
+    "opentelemetry-instrumentation-redis>=0.66b1",
+    "opentelemetry-sdk>=1.45",
+]
 S3 = ["s3fs>=2026.9"]
 TEST = [
     *PARQUET,
     *HEIF,
     *ONNX,
+    *OTEL,
     *S3,
     "check-jsonschema>=0.39",
     "duckdb>=2.0",
@@ -22,7 +31,9 @@ TEST = [
     "moto[s3]>=5.2",
     "mypy>=2.4",
     "onnx>=1.23",
+    "openapi-spec-validator>=0.9",
     "pandas-stubs",
+    "playwright>=1.65",
     "psutil>=7.2",
     "pytest>=9.2",
     "pytest-aiohttp>=1.1.1",
@@ -31,6 +42,7 @@ TEST = [
     "pyyaml>=6.0",
     "requests>=2.34",
     "ruff>=0.17",
+    "schemathesis>=4.32",
     "trustme>=1.2",
     "types-psutil",
     "types-pyyaml",
@@ -76,6 +88,7 @@ setup(
         "numpy>=2.4",
         "orjson>=3.13",
         "pillow>=13.0",
+        "prometheus-client>=0.26",
         "pydantic>=2.14",
         "pydantic-settings>=2.16",
         "redis[hiredis]>=8.1",
@@ -86,7 +99,14 @@ setup(
         "yarl>=1.25",
         "zstandard>=0.25",
     ],
-    extras_require={"heif": HEIF, "onnx": ONNX, "parquet": PARQUET, "s3": S3, "test": TEST},
+    extras_require={
+        "heif": HEIF,
+        "onnx": ONNX,
+        "otel": OTEL,
+        "parquet": PARQUET,
+        "s3": S3,
+        "test": TEST,
+    },
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Framework :: aiohttp",
