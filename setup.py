@@ -7,12 +7,8 @@ from setuptools import setup
 PARQUET = ["pandas>=3.1", "pyarrow>=26.0", "python-dateutil<3"]
 HEIF = ["pillow-heif>=1.8"]
 ONNX = ["onnxruntime>=1.32"]
-#: All of one release: the newest instrumentation fits only the packages it was made with.
 OTEL = [
     "opentelemetry-exporter-otlp-proto-http>=1.45",
-    "opentelemetry-instrumentation-aiohttp-client>=0.66b1",
-    "opentelemetry-instrumentation-aiohttp-server>=0.66b1",
-    "opentelemetry-instrumentation-redis>=0.66b1",
     "opentelemetry-sdk>=1.45",
 ]
 S3 = ["s3fs>=2026.9"]
@@ -66,9 +62,11 @@ setup(
         "workers.fetch",
         "workers.jobs",
         "workers.manifest",
+        "workers.metrics",
         "workers.pool",
         "workers.results",
         "workers.tables",
+        "workers.tracing",
         "server",
         "scripts.cli",
         "scripts.cli.files",
@@ -79,7 +77,7 @@ setup(
     package_data={
         "imaging": ["py.typed"],
         "workers": ["py.typed", "jobs/lua/*.lua"],
-        "server": ["py.typed"],
+        "server": ["py.typed", "static/**/*"],
     },
     entry_points={"console_scripts": ["imagecensus = scripts.cli.entry:main"]},
     install_requires=[

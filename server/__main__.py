@@ -82,6 +82,7 @@ def main() -> int:
     from workers.descriptors import raise_descriptors
     from workers.environment import read_settings, show_settings, unknown_names
     from workers.errors import EmbeddedRedisError, RedisMissing, SettingsError
+    from workers.tracing.switch import traced
 
     try:
         settings = read_settings(ServerSettings)
@@ -105,7 +106,10 @@ def main() -> int:
             extra={"action": "no_data_root", "path": str(settings.data_root)},
         )
     try:
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with (
+            traced("imagecensus-server"),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
             runner.run(_serve(settings))
     except EmbeddedRedisError as exc:
         logging.getLogger("server").error(  # noqa: TRY400 - the sentence is enough

@@ -12,7 +12,9 @@ import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from server.http_counts import HttpCounts
 from server.problems import problem_of
+from workers.tracing import spans
 
 __all__ = ["around", "finish", "finish_stream", "new_id"]
 
@@ -33,7 +35,7 @@ _HEADERS = {
 }
 _LONGEST_PATH = 500
 #: Asked every few seconds by whatever watches the service.
-_QUIET = frozenset({"/healthz", "/readyz", "/ping", "/ping/"})
+_QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/ping", "/ping/"})
 
 
 def new_id() -> str:
@@ -41,8 +43,8 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
-async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give the request its id, answer errors, log the end.
+async def around(request: web.Request, handler: Handler, counts: HttpCounts) -> web.StreamResponse:
+    """Give the request its id, answer errors, log and count the end.
 
     Around the application, not a middleware in it: what the router and the answer to `Expect` raise
     is answered alike.
@@ -51,7 +53,7 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     request_id = given if _GOOD_ID.fullmatch(given) else new_id()
     request[REQUEST_ID] = request_id
     structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id)
+    structlog.contextvars.bind_contextvars(request_id=request_id, **spans.logged())
     began = time.monotonic()
     try:
         try:
@@ -72,8 +74,10 @@ async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
                 raise asyncio.CancelledError from exc
     except asyncio.CancelledError:
         _log(request, "cut", began, None)
+        counts.answered(request, None, time.monotonic() - began)
         raise
     _log(request, "request", began, response.status)
+    counts.answered(request, response.status, time.monotonic() - began)
     if not response.prepared:
         finish(response, request_id)
     return response

@@ -7,12 +7,15 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.abc import AbstractResolver
 
-from server import access, batches, health, images, jobs, keys, lifecycle, submissions
+from server import access, batches, health, images, jobs, keys, lifecycle, metrics, submissions
 from server.admission import working
 from server.gate import Gate
+from server.http_counts import HttpCounts
 from server.listener import Runner
+from server.openapi import document
 from server.readers import Readers
 from server.settings import ServerSettings
+from server.static_files import READER_POLICY, StaticFiles
 from server.streams import OpenStreams
 from workers.manifest.spool import SpoolRoom
 
@@ -44,14 +47,23 @@ def create_app(
     app = web.Application()
     app[keys.SETTINGS] = settings
     app[keys.STREAMS] = OpenStreams(settings.max_streams)
+    app[keys.HTTP_COUNTS] = HttpCounts()
     app[keys.READERS] = Readers(settings.max_streams)
     app[keys.SPOOL_ROOM] = SpoolRoom(Path(settings.data_root), int(settings.max_spool_bytes))
     app.on_response_prepare.append(access.finish_stream)
     app.on_shutdown.append(lifecycle.drain)
     app.cleanup_ctx.append(lifecycle.engine(resolver))
     app.cleanup_ctx.append(lifecycle.ledger)
+    app.cleanup_ctx.append(metrics.opened)
+    files = StaticFiles()
+    description = document.description(keyed=settings.key is not None)
     app.add_routes(
         [
+            web.get("/", files.page("index.html")),
+            web.get("/docs", files.page("docs/index.html", policy=READER_POLICY)),
+            web.get("/static/{path:.+}", files.file),
+            web.get(document.PATH, description),
+            web.get(f"{document.PATH}/", description),
             *working("/api/v1/images_info", images.images_info),
             *working("/api/v1/images_info_async", submissions.images_info_async),
             *working("/api/v1/batch_predict", batches.batch_predict),
@@ -63,6 +75,7 @@ def create_app(
             web.get("/ping/", health.ping),
             web.get("/healthz", health.healthz),
             web.get("/readyz", health.readyz),
+            web.get("/metrics", metrics.metrics),
         ]
     )
     return app

@@ -21,6 +21,7 @@ from workers.asked import BatchRequest
 from workers.lines import start_line
 from workers.options import Pixels
 from workers.pipeline import predict_batches
+from workers.tracing import spans
 
 __all__ = ["batch_predict", "predictors"]
 
@@ -42,9 +43,10 @@ async def batch_predict(request: web.Request) -> web.StreamResponse:
         manifest = await open_manifest(request, asked, kind, stack)
         rows = manifest.rows()
         stack.push_async_callback(rows.aclose)
+        stack.enter_context(spans.span("stream batch_predict"))
         predicting = predict_batches(app[keys.ENGINE], rows, options, recipe)
         flow = await stack.enter_async_context(predicting)
-        stream = stack.enter_context(app[keys.STREAMS].entered(flow))
+        stream = stack.enter_context(app[keys.STREAMS].entered(flow, "batch_predict"))
         start = start_line(kind="batch_predict", manifest=manifest.name, options=options.json())
         write = writing(table, "batch_predict")
         return await write(

@@ -20,7 +20,7 @@ from server.settings import ServerSettings
 __all__ = ["Gate"]
 
 #: These answer anybody: they tell nothing and start nothing. Literal paths, as routes match them.
-OPEN_PATHS = frozenset({"/", "/ping", "/ping/", "/healthz", "/readyz", "/metrics"})
+OPEN_PATHS = frozenset({"/", "/docs", "/ping", "/ping/", "/healthz", "/readyz", "/metrics"})
 OPEN_FOLDER = "/static/"
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)

@@ -16,6 +16,7 @@ from server.tables import table_asked, writing
 from workers.asked import InfoRequest
 from workers.lines import start_line
 from workers.pipeline import inspect_rows
+from workers.tracing import spans
 
 __all__ = ["images_info"]
 
@@ -37,8 +38,9 @@ async def images_info(request: web.Request) -> web.StreamResponse:
             options = replace(options, ordered=True)
         rows = manifest.rows()
         stack.push_async_callback(rows.aclose)
+        stack.enter_context(spans.span("stream images_info"))
         flow = await stack.enter_async_context(inspect_rows(app[keys.ENGINE], rows, options))
-        stream = stack.enter_context(app[keys.STREAMS].entered(flow))
+        stream = stack.enter_context(app[keys.STREAMS].entered(flow, "images_info"))
         if keyed:
             return await write_keyed(request, stream)
         start = start_line(kind="images_info", manifest=manifest.name, options=options.json())

@@ -14,7 +14,6 @@ from server.accepted import accepted
 from server.ndjson import CONTENT_TYPE, IDLE_SECONDS, log_end
 from server.streams import OpenStream
 from workers.records import Record
-from workers.summary import Summary
 
 __all__ = ["wants_keyed", "write_keyed"]
 
@@ -35,13 +34,12 @@ async def write_keyed(request: web.Request, stream: OpenStream[Record]) -> web.S
         headers={"Content-Type": "application/json", "Cache-Control": "no-store, no-transform"}
     )
     await response.prepare(request)
-    summary = Summary()
+    summary = stream.summary
     separator = b"{"
     async with aclosing(stream.batches(idle=IDLE_SECONDS)) as batches:
         async for records in batches:
             pieces = [b"\n"]
             for record in records:
-                summary.count(record)
                 pieces += (separator, record.keyed())
                 separator = b",\n"
             await response.write(b"".join(pieces))

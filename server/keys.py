@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
+from server.http_counts import HttpCounts
 from server.readers import Readers
 from server.settings import ServerSettings
 from server.streams import OpenStreams
@@ -11,10 +13,22 @@ from workers.engine import Engine
 from workers.jobs.ledger import Ledger
 from workers.manifest.spool import SpoolRoom
 
-__all__ = ["ENGINE", "LEDGER", "READERS", "SETTINGS", "SPOOL_ROOM", "STREAMS"]
+__all__ = [
+    "ENGINE",
+    "HTTP_COUNTS",
+    "LEDGER",
+    "READERS",
+    "REGISTRY",
+    "SETTINGS",
+    "SPOOL_ROOM",
+    "STREAMS",
+]
 
 SETTINGS = web.AppKey("settings", ServerSettings)
 ENGINE = web.AppKey("engine", Engine)
+HTTP_COUNTS = web.AppKey("http_counts", HttpCounts)
+#: Every metric of the application, but for those of Redis.
+REGISTRY = web.AppKey("registry", CollectorRegistry)
 #: Only where there is a Redis.
 LEDGER = web.AppKey("ledger", Ledger)
 READERS = web.AppKey("readers", Readers)

@@ -12,8 +12,9 @@ from typing import Any
 
 from aiohttp import http_exceptions, web
 
-from server import access
+from server import access, keys, traced
 from server.gate import Gate
+from server.http_counts import HttpCounts
 from server.problems import RequestError, problem_of
 
 __all__ = ["Runner"]
@@ -47,17 +48,22 @@ class Runner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
+        counts = self.app[keys.HTTP_COUNTS]
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             self._gate.check(request)
             return await plain.request_handler(request)
 
+        async def logged(request: web.Request) -> web.StreamResponse:
+            return await access.around(request, guarded, counts)
+
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
             assert isinstance(request, web.Request)  # noqa: S101 - what the application makes
-            return await access.around(request, guarded)
+            return await traced.around(request, logged)
 
         return _Listener(
             answer,
+            counts,
             request_factory=plain.request_factory,
             handler_cancellation=plain.handler_cancellation,
             **plain._kwargs,  # noqa: SLF001 - the arguments of every connection
@@ -66,6 +72,10 @@ class Runner(web.AppRunner):
 
 class _Listener(web.Server):
     """Makes the connections and counts them."""
+
+    def __init__(self, handler: Any, counts: HttpCounts, **kwargs: Any) -> None:
+        super().__init__(handler, **kwargs)
+        self.counts = counts
 
     def __call__(self) -> _Connection:
         return _Connection(self, loop=self._loop, **self._kwargs)
@@ -81,10 +91,11 @@ class _Listener(web.Server):
 class _Connection(web.RequestHandler):
     """One connection of a client."""
 
-    __slots__ = ("_head_timer",)
+    __slots__ = ("_counts", "_head_timer")
 
-    def __init__(self, manager: web.Server, **kwargs: Any) -> None:
+    def __init__(self, manager: _Listener, **kwargs: Any) -> None:
         super().__init__(manager, **kwargs)
+        self._counts = manager.counts
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -122,6 +133,7 @@ class _Connection(web.RequestHandler):
         error = RequestError(status, "the request is not HTTP as it is read here", detail=why)
         response = problem_of(error, request_id)
         access.finish(response, request_id)
+        self._counts.not_http(response.status)
         return response
 
     def _time_head(self) -> None:

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from server.streams import OpenStream
 from workers.summary import Answering, Summary, progress_line
+from workers.tracing import spans
 
 __all__ = ["CONTENT_TYPE", "HEADERS", "IDLE_SECONDS", "log_end", "write_ndjson"]
 
@@ -53,14 +54,12 @@ async def write_ndjson(
     response = web.StreamResponse(headers=HEADERS)
     await response.prepare(request)
     await response.write(start)
-    summary = Summary()
+    summary = stream.summary
     async with aclosing(stream.batches(idle=IDLE_SECONDS)) as batches:
         async for records in batches:
             if not records:
                 await response.write(progress_line(summary))
                 continue
-            for record in records:
-                summary.count(record)
             await response.write(b"".join([record.line() for record in records]))
     line = summary.line(
         seconds=time.monotonic() - began,
@@ -82,3 +81,6 @@ def log_end(summary: Summary, reason: str | None) -> None:
         "reason": reason,
     }
     logger.info("a stream ended", extra=extra)
+    spans.note(summary.facts())
+    if reason is not None:
+        spans.fail(reason.partition(":")[0])

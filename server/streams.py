@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
@@ -11,7 +12,7 @@ from typing import Any, Generic, TypeVar
 from server.problems import RequestError, ShuttingDown
 from workers.errors import ManifestError, PredictorAway, PredictorLost
 from workers.flow import Flow
-from workers.summary import Answering
+from workers.summary import Answering, Summary
 
 __all__ = ["OpenStream", "OpenStreams"]
 
@@ -24,8 +25,10 @@ R = TypeVar("R", bound=Answering)
 class OpenStream(Generic[R]):
     """One answer being written."""
 
-    def __init__(self, flow: Flow[R]) -> None:
+    def __init__(self, flow: Flow[R], kind: str) -> None:
         self._flow = flow
+        self.kind = kind
+        self.summary = Summary()  #: of the records given out
         self.task = asyncio.current_task()
         self.reason: str | None = None  #: why it was ended early
 
@@ -36,6 +39,8 @@ class OpenStream(Generic[R]):
         """
         try:
             async for records in self._flow.batches(idle=idle):
+                for record in records:
+                    self.summary.count(record)
                 yield records
         except (ManifestError, PredictorAway, PredictorLost) as exc:
             self.reason = self.reason or f"failed: {exc}"
@@ -53,10 +58,11 @@ class OpenStreams:
     """All of them, at most *most*; once draining, there are no new ones."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._admitted = 0  # requests, also those whose stream has not begun yet
         self._open: set[OpenStream[Any]] = set()
         self._clocks: set[asyncio.Timeout] = set()
+        self._rows: Counter[tuple[str, str]] = Counter()  # of streams that have ended
         self.draining = False
 
     def __len__(self) -> int:
@@ -69,11 +75,11 @@ class OpenStreams:
 
     def check_room(self) -> None:
         """Raises RequestError (503) while as many requests are answered as may be."""
-        if self._admitted >= self._most:
+        if self._admitted >= self.most:
             raise RequestError(
                 503,
                 "the service is full",
-                detail=f"{self._most} requests are under way, as many as CENSUS_MAX_STREAMS allows",
+                detail=f"{self.most} requests are under way, as many as CENSUS_MAX_STREAMS allows",
             )
 
     @contextmanager
@@ -88,15 +94,23 @@ class OpenStreams:
             self._admitted -= 1
 
     @contextmanager
-    def entered(self, flow: Flow[R]) -> Iterator[OpenStream[R]]:
-        """Count a stream among the open ones. Raises ShuttingDown while draining."""
+    def entered(self, flow: Flow[R], kind: str) -> Iterator[OpenStream[R]]:
+        """Count a stream of a *kind* among the open ones. Raises ShuttingDown while draining."""
         self.check()
-        stream = OpenStream(flow)
+        stream = OpenStream(flow, kind)
         self._open.add(stream)
         try:
             yield stream
         finally:
             self._open.discard(stream)
+            self._rows.update(_counted(stream))
+
+    def rows(self) -> Counter[tuple[str, str]]:
+        """Rows that were answered so far, by kind of stream and what they came to."""
+        rows = self._rows.copy()
+        for stream in self._open:
+            rows.update(_counted(stream))
+        return rows
 
     @contextmanager
     def interrupting(self, clock: asyncio.Timeout) -> Iterator[None]:
@@ -125,3 +139,10 @@ class OpenStreams:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+
+
+def _counted(stream: OpenStream[Any]) -> dict[tuple[str, str], int]:
+    """Rows by kind and outcome: `ok` or an error code."""
+    summary = stream.summary
+    counted = {(stream.kind, code): count for code, count in summary.errors.items()}
+    return counted | {(stream.kind, "ok"): summary.ok}

@@ -39,6 +39,7 @@ from workers.manifest.kept import KeptUpload, remove_upload
 from workers.manifest.kinds import kind_of_name
 from workers.manifest.opening import read_address
 from workers.options import BatchOptions
+from workers.tracing import spans
 
 __all__ = ["batch_predict_async", "images_info_async"]
 
@@ -67,6 +68,7 @@ async def _async(request: web.Request, kind_of_job: str) -> web.Response:
         await recipe_of(request, options)
     if kind is None:
         job, fingerprint = _named(request, kind_of_job, asked)
+        job = replace(job, traceparent=spans.traceparent())  # no part of what tells it from others
         return _accepted(await _to_its_end(_submit(ledger, job, token, fingerprint)))
     refuse_unreadable(kind, 415, "Content-Type")
     await ledger.check()  # before all of it is taken in for nothing
@@ -123,7 +125,8 @@ async def _submit_upload(
     stem = hashlib.sha256(f"{token} {fingerprint}".encode()).hexdigest()[:32]
     name = await upload.keep(stem)
     try:
-        submitted = await ledger.submit(replace(bare, upload=name), token, fingerprint)
+        job = replace(bare, upload=name, traceparent=spans.traceparent())
+        submitted = await ledger.submit(job, token, fingerprint)
     except (OtherRequest, IntakeExhausted):
         remove_upload(root, name)
         raise
@@ -168,6 +171,7 @@ async def _to_its_end(work: Coroutine[Any, Any, str]) -> str:
 
 
 def _accepted(job: str) -> web.Response:
+    spans.note({"imagecensus.job": job})
     there = links(job)
     body = {"ok": "Processing Images", "job": job, "links": there}
     return web.Response(

@@ -20,7 +20,7 @@ from server.ndjson import CONTENT_TYPE, HEADERS, IDLE_SECONDS, log_end, write_nd
 from server.problems import RequestError
 from server.streams import OpenStream
 from workers.errors import TableError
-from workers.summary import Answering, Summary
+from workers.summary import Answering
 from workers.tables.formats import MEDIA_TYPES, Format, check_writable
 from workers.tables.writing import GROUP_CHARACTERS, GROUP_ROWS, TableWriter, open_table
 
@@ -191,13 +191,11 @@ async def write_table(
     loop = asyncio.get_running_loop()
     began = loop.time()
     answer = TableAnswer(request, table, kind)
-    summary = Summary()
+    summary = stream.summary
     try:
         await answer.begin(start)
         async with aclosing(stream.batches(idle=IDLE_SECONDS)) as batches:
             async for records in batches:
-                for record in records:
-                    summary.count(record)
                 lines = [record.line() for record in records]
                 await answer.write(lines, sum(record.width for record in records))
         line = summary.line(

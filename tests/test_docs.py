@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from imaging.facts import DECODED_FORMATS, ErrorCode
 from imaging.header.walkers import WALKERS
 from server.app import create_app
 from server.settings import ServerSettings
+from tests.pages import MARKS, PAGES, ROOT, RUN, SERVES, SHOWN, Use, blocks
 from workers.asked import ASKED
 from workers.fetch.guard import parse_network
 
-ROOT = Path(__file__).parents[1]
+
+def named(page: Path) -> str:
+    """How a test of a page is called."""
+    return str(page.relative_to(ROOT))
 
 
 def rows_of(name: str) -> dict[str, list[str]]:
@@ -101,15 +108,87 @@ def test_every_format_is_documented() -> None:
             assert full.startswith("decoded") == (name in DECODED_FORMATS), name
 
 
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_block_is_run_or_says_why_not(page: Path) -> None:
+    """docs/README.md has the ways a block may begin; no command stands in another."""
+    for block in blocks(page):
+        assert isinstance(block.use, Use)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_way_to_begin_a_block_is_documented() -> None:
+    """docs/README.md tells writers what `tests/pages.py` takes."""
+    text = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
+
+    for word in (*RUN, *(f"sh {mark}" for mark in (SERVES, *MARKS)), *filter(None, SHOWN)):
+        assert f"`{word}`" in text, word
+
+
+@pytest.mark.parametrize(
+    "begun",
+    ["", "text", "bash", "console", "sh cluod", "python docker", "sh docker minutes"],
+)
+def test_a_command_in_a_block_that_is_not_run_is_refused(begun: str, tmp_path: Path) -> None:
+    """So nobody adds one without saying why no test runs it."""
+    page = tmp_path / "page.md"
+    page.write_text(f"```{begun}\nCENSUS_PORT=1 ./scripts/run\n```\n", encoding="utf-8")
+
+    (block,) = blocks(page)
+    with pytest.raises(ValueError, match="page.md:1: "):
+        assert block.use
+
+
+def test_yaml_of_the_documents_is_yaml() -> None:
+    """And what Compose is to read has the shape that it wants."""
+    found = [block for page in PAGES for block in blocks(page) if block.language == "yaml"]
+
+    assert found
+    for block in found:
+        assert isinstance(yaml.safe_load(block.text), dict | list), block
+
+
+def test_files_of_compose_fit_its_schema(tmp_path: Path) -> None:
+    """Those that a page names, as an override."""
+    overrides = []
+    for page in PAGES:
+        for block in blocks(page):
+            if block.word == "docker-compose.override.yml":
+                overrides.append(tmp_path / f"{page.stem}.{block.line}.yml")
+                overrides[-1].write_text(block.text, encoding="utf-8")
+
+    assert overrides
+    command = [sys.executable, "-m", "check_jsonschema"]
+    command += ["--builtin-schema", "vendor.compose-spec", *map(str, overrides)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+DOCUMENTS = [*PAGES, *(ROOT / name for name in ("SECURITY.md", "CHANGELOG.md"))]
+
+
+def headings(document: Path) -> set[str]:
+    """What a link may name behind `#`, as GitHub makes it of the headings."""
+    text = re.sub(r"^```.*?^```", "", document.read_text(encoding="utf-8"), flags=re.S | re.M)
+    found = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).strip().replace(" ", "-") for each in found}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=named)
 def test_links_between_documents_lead_somewhere(document: Path) -> None:
-    """Every relative link names a file that is there."""
-    for target in re.findall(r"\]\(([^)#]+)", document.read_text(encoding="utf-8")):
+    """Every relative link names a file that is there, and a heading in it."""
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (document.parent / target).exists(), target
+            path, _, heading = target.partition("#")
+            led = document.parent / path if path else document
+            assert led.exists(), target
+            assert not heading or heading in headings(led), target
+
+
+def test_every_page_is_in_the_index() -> None:
+    """docs/README.md leads to each, and the README to each how-to."""
+    for index in (ROOT / "docs" / "README.md", ROOT / "README.md"):
+        text = index.read_text(encoding="utf-8")
+        links = {(index.parent / link).resolve() for link in re.findall(r"\]\(([^)#]+)", text)}
+        assert set(PAGES) - links <= {ROOT / "README.md", index}, index
 
 
 def test_every_promise_names_tests_that_are_there() -> None:

@@ -25,6 +25,7 @@ async def _work(
     from workers.engine import open_engine
     from workers.jobs.connection import shown_url
     from workers.jobs.consumer import open_consumer
+    from workers.metrics.listening import serving_metrics
 
     logger = logging.getLogger("workers")
     loop = asyncio.get_running_loop()
@@ -39,19 +40,24 @@ async def _work(
         open_engine(settings) as engine,
         open_consumer(engine, kinds=kinds, intake=not arguments.no_intake) as consumer,
     ):
+        with serving_metrics(settings, engine) as metrics_url:
 
-        def ready() -> None:
-            said = {"action": "consuming", "consumer": consumer.name, "redis": shown_url(settings)}
-            logger.info("consuming", extra=said)
-            # One line for whoever started this.
-            print(json.dumps({"ready": True, "consumer": consumer.name}), flush=True)  # noqa: T201
+            def ready() -> None:
+                redis = shown_url(settings)
+                said = {"action": "consuming", "consumer": consumer.name, "redis": redis}
+                logger.info("consuming", extra=said)
+                told = {"ready": True, "consumer": consumer.name}
+                if metrics_url is not None:
+                    told["metrics"] = metrics_url
+                # One line for whoever started this.
+                print(json.dumps(told), flush=True)  # noqa: T201
 
-        stopping = asyncio.create_task(stop.wait())
-        stopping.add_done_callback(lambda _: consumer.stop())
-        try:
-            await consumer.run(ready)
-        finally:
-            stopping.cancel()
+            stopping = asyncio.create_task(stop.wait())
+            stopping.add_done_callback(lambda _: consumer.stop())
+            try:
+                await consumer.run(ready)
+            finally:
+                stopping.cancel()
     logger.info("stopped", extra={"action": "stopped"})
 
 
@@ -98,6 +104,7 @@ def main() -> int:
     from workers.jobs import keys
     from workers.jobs.home import running_url
     from workers.settings import OF_SERVER, WorkSettings
+    from workers.tracing.switch import traced
 
     kinds = [kind.strip() for kind in (arguments.kinds or ",".join(keys.KINDS)).split(",")]
     if unknown := [kind for kind in kinds if kind not in keys.KINDS]:
@@ -126,7 +133,10 @@ def main() -> int:
 
     for sentence in unknown_names(WorkSettings, os.environ, besides=OF_SERVER):
         logging.getLogger("workers").warning(sentence, extra={"action": "unknown_setting"})
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with (
+        traced("imagecensus-consumer"),
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
         runner.run(_work(settings, kinds, arguments))
     return 0
 

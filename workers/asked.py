@@ -137,23 +137,22 @@ class BatchRequest(Asked):
                 msg = "give [width, height], a number, or text as 224x224"
                 raise ValueError(msg)
             value = [int(found[1]), int(found[2] or found[1])]
-        if isinstance(value, int) and not isinstance(value, bool):
+        elif isinstance(value, int | float):
             value = [value, value]
-        sides = value if isinstance(value, list | tuple) else ()
-        whole = all(isinstance(side, int) and not isinstance(side, bool) for side in sides)
-        if value is not None and not (
-            len(sides) == 2 and whole and all(1 <= side <= about.MAX_SIDE for side in sides)
-        ):
+        if value is None:
+            return None
+        sides = [_whole(side) for side in value] if isinstance(value, list | tuple) else []
+        if len(sides) != 2 or not all(1 <= side <= about.MAX_SIDE for side in sides):
             msg = f"give two whole numbers from 1 to {about.MAX_SIDE}: [width, height]"
             raise ValueError(msg)
-        return value
+        return sides
 
     @field_validator("matte", mode="before")
     @classmethod
     def _colour(cls, value: object) -> object:
         """`#ffffff`, `fff`, `white`, `[255, 255, 255]`: the first of them."""
         if isinstance(value, list | tuple):
-            value = ",".join(map(str, value))
+            value = ",".join(str(_whole(level)) for level in value) if len(value) == 3 else ""
         if isinstance(value, str):
             text = value.strip().lower()
             text = _MATTES.get(text, text)
@@ -197,6 +196,13 @@ class BatchRequest(Asked):
 
 #: By kind of job.
 ASKED: dict[str, type[Asked]] = {"images_info": InfoRequest, "batch_predict": BatchRequest}
+
+
+def _whole(number: object) -> int:
+    """A whole number as JSON may write it, 64 and 64.0 being the same; -1 for what is none."""
+    if isinstance(number, bool) or not isinstance(number, int | float) or number != number // 1:
+        return -1
+    return int(number)
 
 
 def too_large(batch_size: int, size: tuple[int, int], pixels: Pixels) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from imaging.facts import ErrorCode, Failure
 from workers.fetch.lanes import Body, Ticket
+from workers.metrics.histogram import Histogram
 from workers.pool.pool import ImagePool
 from workers.pool.slot import Slot
 from workers.pool.supervisor import PoolClosedError
@@ -33,9 +34,13 @@ class Entry(NamedTuple):
 class Decoding:
     """Takes bodies; says of each what the entry point made of it."""
 
-    def __init__(self, pool: ImagePool, done: Callable[[Ticket, Any], None]) -> None:
+    def __init__(
+        self, pool: ImagePool, done: Callable[[Ticket, Any], None], decoding: Histogram
+    ) -> None:
+        """*decoding* is told how long each took in its process."""
         self._pool = pool
         self._done = done
+        self._timed = decoding
         self._waiting: deque[tuple[Ticket, Body]] = deque()
         self._came = asyncio.Event()
         self._under_way: dict[Ticket, Body] = {}
@@ -56,7 +61,8 @@ class Decoding:
                 chunk = self._chunk(self._pool.size)
                 if not chunk:
                     continue
-                results = await _decoded(slot, entry, [body.data for _, body in chunk])
+                data = [body.data for _, body in chunk]
+                results = await _decoded(slot, entry, data, self._timed)
             for (ticket, body), result in zip(chunk, results, strict=True):
                 del self._under_way[ticket]
                 body.room.release()
@@ -89,9 +95,9 @@ class Decoding:
         return chunk
 
 
-async def _decoded(slot: Slot, entry: Entry, data: list[bytes]) -> list[Any]:
+async def _decoded(slot: Slot, entry: Entry, data: list[bytes], timed: Histogram) -> list[Any]:
     try:
-        return await slot.run(entry.function, data, *entry.args)
+        return await slot.run(entry.function, data, *entry.args, timed=timed)
     except PoolClosedError:
         raise
     except Exception:  # a bug: their rows have an answer all the same

@@ -21,6 +21,7 @@ from workers.fetch.download import Downloads
 from workers.fetch.memory import Budget
 from workers.fetch.session import open_session
 from workers.fetch.turns import Turns
+from workers.metrics.instruments import Instruments
 from workers.options import BatchOptions
 from workers.pool.pool import ImagePool, PoolSettings, open_pool
 from workers.repeats import Repeats
@@ -44,6 +45,7 @@ class Engine:
     #: it busy. What else has work for the pool comes behind these, not behind all there will be.
     calls: defaultdict[str, asyncio.Semaphore]
     repeats: Repeats  #: what its runs know of URLs they asked for
+    instruments: Instruments  #: what rows are counted and timed by
 
     async def recipe(self, options: BatchOptions) -> Recipe:
         """What batches are made with that are asked for so. Raises PredictorError."""
@@ -65,14 +67,16 @@ async def open_engine(
         item_timeout=settings.decode_timeout,
         limits=limits,
     )
+    instruments = Instruments()
     async with (
         open_pool(of_pool, idle=not pixels) as pool,
-        open_session(settings, resolver=resolver) as session,
+        open_session(settings, resolver=resolver, spans=instruments.spans) as session,
     ):
         turns = Turns(
             connections=settings.max_connections,
             per_host=settings.max_connections_per_host,
             trusted=settings.trusted_hosts,
+            instruments=instruments,
         )
         predictors = Predictors(settings, pool)
         if pixels:
@@ -81,7 +85,7 @@ async def open_engine(
         try:
             yield Engine(
                 settings,
-                Downloads(session, settings),
+                Downloads(session, settings, instruments.spans),
                 turns,
                 pool,
                 limits,
@@ -89,6 +93,7 @@ async def open_engine(
                 arrays,
                 defaultdict(lambda: asyncio.Semaphore(pool.size)),
                 Repeats(),
+                instruments,
             )
         finally:
             await predictors.close()

@@ -28,6 +28,7 @@ from workers.manifest.rows import Row
 from workers.outbox import Outbox, Placed
 from workers.records import Fetch
 from workers.repeats import Answer, Follower, Known, url_key
+from workers.tracing.downloads import traced
 
 __all__ = ["WINDOW_PER_CONNECTION", "Flow", "shown_url", "usual_window"]
 
@@ -66,14 +67,14 @@ class Flow(ABC, Generic[R]):
         self._rows = rows
         self._outbox = outbox
         self._entry = entry
-        self._decoding = Decoding(engine.pool, self._settled)
+        self._decoding = Decoding(engine.pool, self._settled, engine.instruments.spans.decode)
         self._tasks: set[asyncio.Task[None]] = set()
         self._part = known is not None
         self._known = engine.repeats.run() if known is None else known
         self.halted = False  #: no further row is begun
         downloads = engine.downloads
         self._lane: Lane = engine.turns.open_lane(
-            downloads.header if entry is None else downloads.body,
+            traced(downloads.header if entry is None else downloads.body),
             self._fetched,
             timeout=timeout or engine.settings.timeout,
         )

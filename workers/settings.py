@@ -127,6 +127,12 @@ class WorkSettings(BaseSettings):
     log_format: Literal["console", "json"] | None = Field(
         None, description="how a log line is written"
     )
+    metrics_port: int | None = Field(
+        None, ge=0, le=65535, description="port a consumer serves its metrics on; none: it does not"
+    )
+    metrics_host: str = Field(
+        "127.0.0.1", min_length=1, description="address a consumer serves its metrics on"
+    )
 
     @field_validator("allow_networks", mode="before")
     @classmethod

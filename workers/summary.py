@@ -76,6 +76,11 @@ class Summary:
                 self.http_statuses[str(failure.http_status)] += 1
             self.hosts.failed(index, url, failure)
 
+    def facts(self) -> dict[str, int]:
+        """As a span has it."""
+        told = {"rows": self.rows, "ok": self.ok, "failed": self.failed, "bytes": self.bytes}
+        return {f"imagecensus.{name}": count for name, count in told.items()}
+
     def diagnosis(self) -> list[dict[str, str]]:
         """What it means, in plain words: an object for each finding."""
         return [finding._asdict() for finding in diagnose(self)]

@@ -1,4 +1,4 @@
-"""`python -m server` for the tests of this folder."""
+"""`python -m server` and `./scripts/run` for the tests of this folder."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.demo import Demo, demo_running
 from tests.e2e.serving import ServerProcess, started
 from tests.redis_servers import RedisServer
 
@@ -16,6 +17,13 @@ from tests.redis_servers import RedisServer
 def redis_settings(redis_members: list[RedisServer], redis_cluster: bool) -> dict[str, str]:
     """The session's Redis, as a server is told of it."""
     return {"REDIS_URL": redis_members[0].url, "REDIS_CLUSTER": str(int(redis_cluster))}
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`./scripts/run`, its sample done; for all who read documents."""
+    with demo_running(tmp_path_factory.mktemp("demo")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

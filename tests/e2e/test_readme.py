@@ -6,9 +6,7 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,91 +15,34 @@ import psutil
 import pytest
 
 from tests.asserts import eventually
+from tests.e2e.demo import Demo, environment
+from tests.e2e.reading import Printed, read
+from tests.pages import ROOT, blocks
 from tests.redis_servers import RedisServer, folder
 
-ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"```sh\n(.*?)\n```", README, re.DOTALL)
+README = ROOT / "README.md"
 PORT_FILE = "picture_port"
 BUILD = ("./scripts/run", "./scripts/test")
-#: Each prints record lines.
-CENSUSES = [command for command in COMMANDS if command.startswith(("curl -N", "job="))]
-#: Each writes or looks at a result file, one after the other.
-RUNS = [command for command in COMMANDS if command.startswith(".venv/bin/imagecensus")]
-#: Each prints the id of a job.
-SUBMISSIONS = [command for command in COMMANDS if command not in (*BUILD, *CENSUSES, *RUNS)]
-
-
-def environment(data_root: Path, **given: str) -> dict[str, str]:
-    """The demo's, with everything it writes below a folder of the test's."""
-    places = {"CENSUS_DATA_ROOT": str(data_root), "CENSUS_VAR": str(data_root / ".var")}
-    return {**os.environ, **places, **given}
-
-
-class Demo:
-    """`./scripts/run` serving on a free port."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder  #: data/ and scripts/ are in it
-        for name in ("scripts", ".venv"):
-            (folder / name).symlink_to(ROOT / name)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.env = environment(folder / "data", CENSUS_PORT=str(self.port))
-        self.lines: list[dict[str, Any]] = []  #: of the sample
-        self.told = folder / "told"
-
-    @property
-    def rows(self) -> int:
-        """Of the sample."""
-        return (
-            len((self.folder / "data" / "sample.tsv").read_text(encoding="utf-8").splitlines()) - 1
-        )
-
-    def shell(self, command: str) -> str:
-        """What a command prints; one that does not end well is an error."""
-        asked = command.replace("127.0.0.1:5000", f"127.0.0.1:{self.port}")
-        return subprocess.run(
-            ["/bin/bash", "-euo", "pipefail", "-c", asked],
-            cwd=self.folder,
-            env=self.env,
-            capture_output=True,
-            timeout=60,
-            check=True,
-            text=True,
-        ).stdout
+#: How a command begins that prints the lines of a census.
+CENSUS = ("curl -N", "job=")
+#: Lines that the README may have, that it is read by who meets it for the first time.
+LINES = 150
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    """The demo, its sample done."""
-    made = Demo(tmp_path_factory.mktemp("readme"))
-    with (
-        made.told.open("wb") as told,
-        subprocess.Popen(
-            ["./scripts/run"], cwd=ROOT, env=made.env, stdout=subprocess.PIPE, stderr=told
-        ) as process,
-    ):
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                made.lines.append(json.loads(line))
-                if [said["type"] for said in made.lines].count("summary") == 3:
-                    break
-            yield made
-        finally:
-            process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 0
+def printed(demo: Demo) -> Printed:
+    """What each command of the README printed, one after the other, in a clone of their own."""
+    return read(README, demo)
 
 
-def test_the_readme_has_the_two_commands() -> None:
+def test_the_readme_is_short_and_has_the_two_commands() -> None:
     """Both are there, and both can be executed; the others are run below."""
+    commands = [block.text.strip() for block in blocks(README)]
+
     for command in BUILD:
-        assert command in COMMANDS
+        assert command in commands
         assert os.access(ROOT / command, os.X_OK)
-    assert [command.split()[0] for command in SUBMISSIONS] == ["./scripts/redis-cli", "curl"]
-    assert len(CENSUSES) == 6
-    assert len(RUNS) == 2
+    assert len(README.read_text(encoding="utf-8").splitlines()) <= LINES
 
 
 def answered(lines: list[dict[str, Any]]) -> list[int]:
@@ -142,42 +83,26 @@ def test_what_run_says_to_go_on_with_works(demo: Demo) -> None:
     assert demo.shell(read).count('{"type":"image"') == demo.rows
 
 
-@pytest.mark.parametrize("command", CENSUSES)
-def test_a_census_of_the_readme_is_whole(command: str, demo: Demo) -> None:
-    """Each answers every row; but for those out of Redis, with a complete summary behind."""
-    said = [json.loads(line) for line in demo.shell(command).splitlines()]
+def test_every_census_of_the_readme_is_whole(printed: Printed) -> None:
+    """Each answers every row, with a complete summary behind."""
+    censuses = [told for block, told in printed if block.text.startswith(CENSUS)]
 
-    records = len(answered(said))
-    if "XRANGE" in command:
-        assert records == len(said) == 5
-    else:
+    assert len(censuses) == 3  # a stream of facts, one of predictions, and a job
+    for told in censuses:
+        said = [json.loads(line) for line in told.splitlines()]
         assert said[0]["type"] == "start"
         assert said[-1]["type"] == "summary"
         assert said[-1]["complete"] is True
-        assert said[-1]["rows"] == records > 0
+        assert said[-1]["rows"] == len(answered(said)) > 0
 
 
-def test_the_command_of_the_readme_makes_whole_files(demo: Demo) -> None:
-    """Both blocks, as they stand, in the order in which they stand."""
-    for command in RUNS:
-        demo.shell(command)
+def test_the_command_of_the_readme_makes_a_whole_file(printed: Printed, demo: Demo) -> None:
+    """It is where the README has it written, with a record for each row of the sample."""
+    text = (demo.folder / "README" / "facts.ndjson").read_text(encoding="utf-8")
+    said = [json.loads(line) for line in text.splitlines()]
 
-    for name in ("facts.ndjson", "today.ndjson"):
-        said = [json.loads(line) for line in (demo.folder / name).read_text().splitlines()]
-        assert answered(said) == list(range(demo.rows))
-        assert said[-1]["complete"] is True
-    assert said[-1]["changes"]["unchanged"] >= 20
-
-
-@pytest.mark.parametrize("command", SUBMISSIONS)
-def test_a_job_of_the_readme_is_taken(command: str, demo: Demo) -> None:
-    """Each prints the id of a job, which is done soon after."""
-    (job,) = set(re.findall(r"\b\d{13}-\d+\b", demo.shell(command)))
-
-    def state() -> str:
-        return demo.shell(f"./scripts/redis-cli HGET '{{census:jobs}}:job:{job}' state").strip()
-
-    eventually(lambda: state() == "done")
+    assert answered(said) == list(range(demo.rows))
+    assert said[-1]["complete"] is True
 
 
 def test_run_once_beside_another_leaves_all_as_it_was(demo: Demo) -> None:

@@ -119,6 +119,7 @@ class _Asking:
                 recipe.spec,
                 recipe.about,
                 recipe.resize.size,
+                timed=engine.instruments.spans.predict,
                 item_timeout=engine.settings.predict_timeout,
                 leave=LEAVE_SECONDS,
             )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from time import monotonic
 
 from aiohttp import ClientError, ClientResponse, ClientSession, hdrs
 from multidict import CIMultiDict
 
 from imaging.facts import ErrorCode, Failure
+from workers.fetch.connections import DIALLED
 from workers.fetch.deadlines import Watched
 from workers.fetch.failures import header_text, status_failure
 from workers.fetch.lanes import Ticket
@@ -15,6 +17,7 @@ from workers.fetch.opt_out import OptOuts
 from workers.fetch.redirects import MovedError, RedirectError, next_target
 from workers.fetch.retries import retry_after
 from workers.fetch.targets import without_userinfo
+from workers.metrics.instruments import Spans
 
 __all__ = ["DRAIN_BYTES", "Asking"]
 
@@ -27,8 +30,14 @@ class Asking:
     """Asks through one session."""
 
     def __init__(
-        self, session: ClientSession, *, max_redirects: int, opt_outs: OptOuts | None
+        self,
+        session: ClientSession,
+        *,
+        max_redirects: int,
+        opt_outs: OptOuts | None,
+        spans: Spans,
     ) -> None:
+        self.spans = spans  #: by which what is asked is timed
         self._session = session
         self._max_redirects = max_redirects
         self._opt_outs = opt_outs
@@ -49,7 +58,9 @@ class Asking:
             if watched.response is not None:  # another question: the last was heard until now
                 watched.response, watched.heard_at = None, asyncio.get_running_loop().time()
             fetch.requests += 1
+            asked = monotonic()
             response = await self._session.get(url, headers=headers, allow_redirects=False)
+            self.spans.first_byte.observe(monotonic() - max(asked, DIALLED.get()))
             watched.response, watched.heard_bytes, ticket.answered = response, -1, True
             said = response.headers
             fetch.status = response.status

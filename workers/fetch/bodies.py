@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
+from time import monotonic
 
 from aiohttp import ClientResponse
 from multidict import CIMultiDict
@@ -77,11 +78,13 @@ class Bodies:
             ticket.fetch.size_source = "counted" if told is None else "content_length"
             room = await self._reserve(ticket, watched, unknown if told is None else told)
             watched.expect(told)
+            began = monotonic()
             try:
                 outcome = await self._hold(ticket, response, room)
             except BaseException:
                 room.release()
                 raise
+            self._asking.spans.body.observe(monotonic() - began)
             if isinstance(outcome, Failure):
                 room.release()
                 return outcome

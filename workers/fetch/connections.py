@@ -5,22 +5,27 @@ from __future__ import annotations
 import asyncio
 from contextvars import ContextVar
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, cast
 
 from aiohttp import TCPConnector
 from aiohttp.client_proto import ResponseHandler
 
 from workers.fetch.framing import BoundedAnswers
+from workers.metrics.histogram import Histogram
 
 if TYPE_CHECKING:
     from aiohttp.client_reqrep import ConnectionKey
     from aiohttp.connector import Connection
     from aiohttp.tracing import Trace
 
-__all__ = ["AFRESH", "Connections"]
+__all__ = ["AFRESH", "DIALLED", "Connections"]
 
 #: Whether the question about to be asked wants a connection of its own, none that was kept.
 AFRESH: ContextVar[bool] = ContextVar("afresh", default=False)
+#: When the task that asks last dialled, by the clock of `time.monotonic`: what it asks takes its
+#: time from then on.
+DIALLED: ContextVar[float] = ContextVar("dialled", default=0.0)
 
 
 class Connections(TCPConnector):
@@ -28,11 +33,15 @@ class Connections(TCPConnector):
 
     A manifest of a hundred thousand hosts would else keep one to each for as long as they are
     kept, and the process has no descriptors left. The oldest idle one is closed first. This goes
-    behind the library's public face (three methods); constraints.txt pins what it was tried with.
+    behind the library's public face (four methods); constraints.txt pins what it was tried with.
     """
 
-    def __init__(self, *, most_idle: int, **given: Any) -> None:
+    def __init__(
+        self, *, most_idle: int, connecting: Histogram | None = None, **given: Any
+    ) -> None:
+        """*connecting* is told how long each TCP and TLS handshake took, also one in vain."""
         super().__init__(**given)
+        self._connecting = connecting or Histogram()
         bounded = partial(BoundedAnswers, asyncio.get_running_loop())
         self._factory = cast("partial[ResponseHandler]", bounded)
         self._most_idle = most_idle
@@ -50,6 +59,17 @@ class Connections(TCPConnector):
         if connection is not None and connection.protocol is not None:
             self._idle.pop(connection.protocol, None)
         return connection
+
+    async def _wrap_create_connection(
+        self, *args: Any, **given: Any
+    ) -> tuple[asyncio.Transport, ResponseHandler]:
+        began = monotonic()
+        try:
+            return await super()._wrap_create_connection(*args, **given)
+        finally:
+            now = monotonic()
+            DIALLED.set(now)
+            self._connecting.observe(now - began)
 
     def _release(
         self, key: ConnectionKey, protocol: ResponseHandler, *, should_close: bool = False

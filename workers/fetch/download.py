@@ -23,6 +23,7 @@ from workers.fetch.memory import Budget
 from workers.fetch.opt_out import OptOuts
 from workers.fetch.redirects import MovedError
 from workers.fetch.retries import seconds_until_next
+from workers.metrics.instruments import Spans
 from workers.records import Fetch
 from workers.settings import WorkSettings
 
@@ -34,12 +35,15 @@ logger = logging.getLogger(__name__)
 class Downloads:
     """Makes attempts. `header` and `body` are what a `Lane` calls for each ticket."""
 
-    def __init__(self, session: ClientSession, settings: WorkSettings) -> None:
+    def __init__(
+        self, session: ClientSession, settings: WorkSettings, spans: Spans | None = None
+    ) -> None:
         opt_outs = OptOuts(settings.user_agent, skip=settings.opt_out == "skip")
         asking = Asking(
             session,
             max_redirects=settings.max_redirects,
             opt_outs=None if settings.opt_out == "off" else opt_outs,
+            spans=spans or Spans(),
         )
         most = int(settings.max_image_bytes)
         self._settings = settings
@@ -48,6 +52,11 @@ class Downloads:
         self._bodies = Bodies(asking, self._budget, max_bytes=most)
         self._deadlines = Deadlines(settings.read_timeout, lambda: self._budget.pressed)
         self._patience = min(settings.read_timeout, settings.timeout)
+
+    @property
+    def budget(self) -> Budget:
+        """Of the memory of bodies."""
+        return self._budget
 
     def header(self, ticket: Ticket) -> Awaitable[Verdict]:
         """An attempt that ends in an ImageInfo or a Failure."""

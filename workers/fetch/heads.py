@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from aiohttp import ClientResponse, hdrs
 from multidict import CIMultiDict
 
@@ -63,7 +65,9 @@ class Heads:
                 if answer.kind is not Kind.PART:
                     return await self._of_answer(ticket, response, answer)
                 total = answer.total
+                began = monotonic()
                 data = await self._part(ticket, response, length)
+                self._asking.spans.body.observe(monotonic() - began)
             finally:
                 response.release()
             ticket.fetch.size_source = "content_range"
@@ -94,7 +98,10 @@ class Heads:
         if answer.kind is Kind.EMPTY:
             return Failure(ErrorCode.EMPTY_BODY)
         if answer.kind is Kind.WHOLE:
-            return await self._stream(ticket, response)
+            began = monotonic()
+            facts = await self._stream(ticket, response)
+            self._asking.spans.body.observe(monotonic() - began)
+            return facts
         return await self._asking.refused(ticket, response)
 
     async def _stream(self, ticket: Ticket, response: ClientResponse) -> ImageInfo | Failure:

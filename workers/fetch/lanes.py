@@ -58,6 +58,7 @@ class Ticket:
         "lane",
         "last",
         "place",
+        "queued",
         "retry_after",
         "row",
         "started",
@@ -78,7 +79,8 @@ class Ticket:
         self.fetch = Fetch()
         self.host: Host | None = None  # that granted the permit
         self.granted = 0.0  # when, by the loop's clock
-        self.started = 0.0  # when first, by the clock of `time.monotonic`
+        self.queued = 0.0  # when it last began to wait for one, by the clock of `time.monotonic`
+        self.started = 0.0  # when it first had one, by the same
         self.deadline = 0.0  # 0: not begun
         self.retry_after = 0.0  # seconds the host asked to wait
 

@@ -75,6 +75,11 @@ class Budget:
         return self.size - self._small.held - self._large.held
 
     @property
+    def held(self) -> int:
+        """Bytes somebody holds."""
+        return self.size - self.free
+
+    @property
     def pressed(self) -> bool:
         """Whether somebody waits for bytes."""
         return bool(self._small.waiting or self._large.waiting)

@@ -12,9 +12,12 @@ import socket
 import threading
 from collections import OrderedDict
 from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 from aiohttp.abc import AbstractResolver, ResolveResult
+
+from workers.metrics.histogram import Histogram
 
 __all__ = ["CachedFailures", "ThreadedNames"]
 
@@ -95,8 +98,10 @@ def _out_of_descriptors() -> OSError | None:
 class CachedFailures(AbstractResolver):
     """Another resolver whose failures are given again, for a minute, without asking."""
 
-    def __init__(self, inner: AbstractResolver) -> None:
+    def __init__(self, inner: AbstractResolver, looking_up: Histogram | None = None) -> None:
+        """*looking_up* is told how long each look-up took, whatever came of it."""
         self._inner = inner
+        self._looking_up = looking_up or Histogram()
         # Not the error itself: its traceback holds every frame it came through.
         self._failed: OrderedDict[str, tuple[float, type[OSError], Any]] = OrderedDict()
 
@@ -111,6 +116,7 @@ class CachedFailures(AbstractResolver):
                 _, kind, arguments = remembered
                 raise kind(*arguments)
             del self._failed[host]
+        began = monotonic()
         try:
             found = await self._inner.resolve(host, port, family)
             if not found:
@@ -122,6 +128,8 @@ class CachedFailures(AbstractResolver):
             while len(self._failed) > _REMEMBERED:
                 self._failed.popitem(last=False)
             raise
+        finally:
+            self._looking_up.observe(monotonic() - began)
         return found
 
     async def close(self) -> None:

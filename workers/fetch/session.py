@@ -11,6 +11,7 @@ from aiohttp.abc import AbstractResolver
 from workers.fetch.connections import Connections
 from workers.fetch.guard import socket_factory
 from workers.fetch.names import CachedFailures, ThreadedNames
+from workers.metrics.instruments import Spans
 from workers.settings import WorkSettings
 
 __all__ = ["open_session"]
@@ -21,18 +22,24 @@ _IDLE_KEPT = 15.0  # seconds an unused connection stays open
 
 @asynccontextmanager
 async def open_session(
-    settings: WorkSettings, *, resolver: AbstractResolver | None = None
+    settings: WorkSettings,
+    *,
+    resolver: AbstractResolver | None = None,
+    spans: Spans | None = None,
 ) -> AsyncIterator[ClientSession]:
     """A session that dials public addresses only, keeps no cookies and trusts no proxy.
 
     There is no limit per host here: rows wait for their host in `turns`, not in the connector,
     where one slow host's would hold up all others; of connections nobody uses, as many are kept
     as may be used. Bodies come as they are sent (identity is
-    asked for, nothing is inflated). *resolver* stands in for the system's.
+    asked for, nothing is inflated). *resolver* stands in for the system's. Look-ups and handshakes
+    are timed by *spans*.
     """
-    names = CachedFailures(resolver or ThreadedNames())
+    spans = spans or Spans()
+    names = CachedFailures(resolver or ThreadedNames(), spans.dns)
     connector = Connections(
         most_idle=settings.max_connections,
+        connecting=spans.connect,
         limit=0,
         limit_per_host=0,
         resolver=names,

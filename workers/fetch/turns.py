@@ -17,6 +17,7 @@ from time import monotonic
 from imaging.facts import ErrorCode, Failure
 from workers.fetch.hosts import Host, Hosts
 from workers.fetch.lanes import Lane, Line, Outcome, Ticket, Verdict
+from workers.metrics.instruments import Instruments
 
 __all__ = ["Turns"]
 
@@ -26,7 +27,17 @@ logger = logging.getLogger(__name__)
 class Turns:
     """The bounded set of fetching tasks, and whose ticket each takes next. One for a process."""
 
-    def __init__(self, *, connections: int, per_host: int, trusted: frozenset[str]) -> None:
+    def __init__(
+        self,
+        *,
+        connections: int,
+        per_host: int,
+        trusted: frozenset[str],
+        instruments: Instruments | None = None,
+    ) -> None:
+        instruments = instruments or Instruments()
+        self._permit_wait = instruments.spans.permit_wait
+        self._downloads = instruments.downloads
         self._max = connections
         self._hosts = Hosts(permits=per_host, most_permits=connections, trusted=trusted)
         self._lanes: list[Lane] = []
@@ -70,11 +81,14 @@ class Turns:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for ticket in begun:
+            self._downloads.cancelled(ticket.fetch.bytes)
         return begun
 
     def add(self, ticket: Ticket, *, first: bool = False) -> None:
         """Queue *ticket*; its lane's `done` is called once, unless the lane is closed before."""
         lane, origin = ticket.lane, ticket.place.origin
+        ticket.queued = monotonic()
         line = lane.lines.get(origin)
         if line is None:
             host = self._hosts.get(origin)
@@ -129,10 +143,10 @@ class Turns:
                 return None
             ticket = line.tickets.popleft()
             if ticket.deadline and now >= ticket.deadline:  # no permit came in time to try again
-                lane.done(ticket, ticket.last)
+                self._done(ticket, ticket.last)
                 continue
             if host.refuses(now):
-                lane.done(ticket, host.silence())
+                self._done(ticket, host.silence())
                 continue
             host.busy += 1
             lane.held += 1
@@ -141,8 +155,10 @@ class Turns:
             else:
                 self._drop(line)
             ticket.host, ticket.granted, ticket.answered = host, now, False
+            granted = monotonic()
+            self._permit_wait.observe(granted - ticket.queued)
             if not ticket.deadline:
-                ticket.started = monotonic()
+                ticket.started = granted
                 ticket.deadline = now + lane.timeout
             return ticket
         self._drop(line)
@@ -198,12 +214,16 @@ class Turns:
             ticket.last, ticket.place = verdict.outcome, verdict.onward
             self.add(ticket, first=True)
         elif verdict.again is None:
-            lane.done(ticket, verdict.outcome)
+            self._done(ticket, verdict.outcome)
         else:
             # No permit is held while resting; afterwards it goes before the host's other rows.
             ticket.last, ticket.place, ticket.hops = verdict.outcome, ticket.target, 0
             timer = asyncio.get_running_loop().call_later(verdict.again, self._rested, ticket)
             lane.resting[ticket] = timer
+
+    def _done(self, ticket: Ticket, outcome: Outcome) -> None:
+        self._downloads.ended(outcome, ticket.fetch.bytes)
+        ticket.lane.done(ticket, outcome)
 
     def _rested(self, ticket: Ticket) -> None:
         del ticket.lane.resting[ticket]

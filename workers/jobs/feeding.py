@@ -61,6 +61,7 @@ class Feed:
             head += [name, value]
         created = f"{int(self._job.partition('-')[0]) / 1000:.3f}"
         named = [keys.INTAKE, keys.job(self._job), keys.INDEX, keys.open_jobs(self._kind)]
+        named.append(keys.TOTALS)
         said = (self._job, keys.member(self._job), deliveries, *head, "created", created)
         answer, *told = await self._patience(
             lambda: _OPEN(self._redis, named, *said), breakable=True
@@ -130,4 +131,5 @@ class Feed:
         await self._patience(lambda: _FAIL(self._redis, self._ended(), *said), breakable=True)
 
     def _ended(self) -> list[str]:
-        return [*keys.of_job(self._job), keys.INTAKE, keys.open_jobs(self._kind)]
+        of_kind = keys.open_jobs(self._kind)
+        return [*keys.of_job(self._job), keys.INTAKE, of_kind, keys.TOTALS]

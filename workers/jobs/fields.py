@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from workers.manifest.addresses import is_url, parse_address, shown_manifest
 from workers.manifest.kinds import Kind, kind_of_name
 from workers.manifest.objects import MAX_INLINE_ROWS
 from workers.options import BatchOptions, Options, text_of
+from workers.tracing.traceparent import HEADER, Traceparent, read_traceparent
 
 __all__ = ["BadEntry", "Cancel", "Job", "parse_entry", "raw_text"]
 
@@ -55,6 +56,7 @@ class Job:
     filepath: str | None = None  #: a manifest below the data root or its URL, or …
     upload: str | None = None  #: … the name of one that came over HTTP, or …
     images: Sequence[Any] | None = None  #: … the rows themselves
+    traceparent: Traceparent | None = None  #: the span it was handed in by
 
     @property
     def manifest(self) -> str | None:
@@ -83,6 +85,8 @@ class Job:
         for name, value in self.options.json().items():
             if value != plain[name]:
                 fields[name] = text_of(value)
+        if self.traceparent is not None:
+            fields[HEADER] = str(self.traceparent)
         return fields
 
     @property
@@ -99,6 +103,8 @@ class Job:
         }
         if self.upload is not None:
             fields["upload"] = self.upload
+        if self.traceparent is not None:
+            fields[HEADER] = str(self.traceparent)
         return fields
 
 
@@ -111,7 +117,11 @@ def parse_entry(fields: Mapping[bytes, bytes], root: Path) -> Job | Cancel:
     if len(fields) > MAX_FIELDS:
         raise BadEntry(f"{len(fields)} fields; no request has so many")
     said: dict[str, str] = {}
+    traceparent = None
     for name, value in fields.items():
+        if name.strip() == HEADER.encode():  # one that cannot be read is no reason not to do a job
+            traceparent = read_traceparent(value)
+            continue
         try:
             said[name.decode().strip()] = value.decode()
         except UnicodeDecodeError:
@@ -126,7 +136,7 @@ def parse_entry(fields: Mapping[bytes, bytes], root: Path) -> Job | Cancel:
         return _cancel(said)
     if kind not in keys.KINDS:
         raise BadEntry(f"kind {kind[:40]!r} is none of {', '.join((*keys.KINDS, 'cancel'))}")
-    return _job(kind, said, root)
+    return replace(_job(kind, said, root), traceparent=traceparent)
 
 
 def _cancel(said: dict[str, str]) -> Cancel:

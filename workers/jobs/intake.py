@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from workers.jobs import keys
@@ -16,6 +17,7 @@ from workers.jobs.room import Room
 from workers.jobs.splitter import split_job
 from workers.jobs.streams import Streams
 from workers.settings import WorkSettings
+from workers.tracing import spans
 
 __all__ = ["Intake"]
 
@@ -63,7 +65,15 @@ class Intake:
             await self._streams.bury(keys.INTAKE, held.entry, str(exc))
             return
         if isinstance(asked, Job):
-            await self._split(held, asked)
+            facts: dict[str, spans.Fact] = {
+                "imagecensus.job": held.entry.id,
+                "imagecensus.deliveries": held.entry.deliveries,
+            }
+            name = f"split {asked.kind}"
+            with spans.span(name, facts, kind="CONSUMER", parent=asked.traceparent):
+                # Without a caller's, shards are in the trace of whoever began to split.
+                given = asked.traceparent or spans.traceparent()
+                await self._split(held, replace(asked, traceparent=given))
 
     async def _cancel(self, held: Held, asked: Cancel) -> None:
         """Raises BadEntry where there is nothing to cancel."""
@@ -102,5 +112,6 @@ class Intake:
             else:
                 extra = {"action": "job_failed", "reason": failed, **told}
                 logger.warning("a job failed", extra=extra)
+                spans.fail("job_failed")
         finally:
             self._feeds.discard(feed)

@@ -127,6 +127,7 @@ class Janitor:
             return  # it gets on; looking for its entries is dear
         of_kind = kind.decode(errors="replace")
         named = [*keys.of_job(job), keys.shards(of_kind), keys.INTAKE, keys.open_jobs(of_kind)]
+        named.append(keys.TOTALS)
         said = (job, int(self._settings.result_ttl), UNSPLIT, UNREAD)
         ask = partial(_REPAIR, self._redis, named, *said)
         put_back = await self._patience(ask, breakable=True)

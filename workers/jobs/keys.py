@@ -14,6 +14,7 @@ __all__ = [
     "INDEX",
     "INTAKE",
     "KINDS",
+    "TOTALS",
     "fence",
     "input_of",
     "is_job_id",
@@ -35,6 +36,8 @@ INDEX = f"{_TAG}:index"
 DEAD = f"{_TAG}:dead"
 CONSUMERS = f"{_TAG}:consumers"
 CAPACITY = f"{_TAG}:capacity:"
+#: What all jobs add up to: scripts that count take it behind their other keys.
+TOTALS = f"{_TAG}:totals"
 
 #: What a job may be.
 KINDS = ("images_info", "batch_predict")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 from redis.exceptions import ResponseError
 
 from workers.jobs import keys
+from workers.jobs.backlog import Backlog, read_backlog
 from workers.jobs.cancel import cancel_job
 from workers.jobs.connection import Redis
 from workers.jobs.fields import BadEntry, Job, parse_entry
@@ -93,6 +94,10 @@ class Ledger:
         """Return if Redis answers, *within* so many seconds if it is said."""
         await self._ask(lambda: self._redis.execute_command("EXISTS", keys.INTAKE), within=within)
 
+    async def backlog(self, *, within: float | None = None) -> Backlog:
+        """What jobs came to, what waits and who works."""
+        return await self._ask(lambda: read_backlog(self._redis), within=within)
+
     async def submit(self, job: Job, token: str, fingerprint: str) -> Submitted:
         """Hand *job* in, once for each *token*.
 
@@ -171,7 +176,7 @@ class Ledger:
         elif isinstance(found, JobUnknown):
             raise found
         named = [*keys.of_job(job), keys.INTAKE, keys.INDEX]
-        named += [keys.open_jobs(kind), keys.shards(kind)]
+        named += [keys.open_jobs(kind), keys.shards(kind), keys.TOTALS]
         await self._ask(lambda: _DELETE(self._redis, named, job, keys.member(job)))
         if isinstance(found, JobState):
             remove_upload(self._root, found.upload)

@@ -17,6 +17,7 @@ from workers.jobs.patience import Patience
 from workers.jobs.scripts import Script
 from workers.jobs.streams import Streams
 from workers.summary import Summary
+from workers.tracing.traceparent import Traceparent, read_traceparent
 
 __all__ = ["Loaded", "Recording"]
 
@@ -34,6 +35,7 @@ class Loaded(NamedTuple):
     rows: bytes | None  #: None: recorded, dropped, or never there
     recorded: bool
     provenance: bytes | None  #: of what was predicted before, as JSON
+    traceparent: Traceparent | None  #: of its job
 
 
 class Recording:
@@ -47,7 +49,7 @@ class Recording:
     async def load(self, job: str, shard: int) -> Loaded:
         """What there is to know of a shard."""
         named = [keys.job(job), keys.input_of(job), keys.fence(job)]
-        state, kind, options, fed, rows, recorded, provenance = await self._patience(
+        state, kind, options, fed, rows, recorded, provenance, traceparent = await self._patience(
             lambda: _LOAD(self._redis, named, shard), breakable=True
         )
         return Loaded(
@@ -58,6 +60,7 @@ class Recording:
             rows,
             bool(recorded),
             provenance,
+            read_traceparent(traceparent),
         )
 
     async def pin(self, job: str, provenance: bytes) -> bytes | None:
@@ -73,6 +76,7 @@ class Recording:
         """Fail *job* over a shard; returns the name of its upload, if nobody needs it any more."""
         kind = stream.removeprefix(keys.shards(""))
         named = [*keys.of_job(job), stream, keys.INTAKE, keys.open_jobs(kind)]
+        named.append(keys.TOTALS)
         said = (job, entry, shard, reason, ttl)
         upload: bytes | None = await self._streams.asked(
             stream, lambda: _CONDEMN(self._redis, named, *said), breakable=True
@@ -105,7 +109,7 @@ class Recording:
         bounds = (MOST_HOSTS, MOST_REASONS, MOST_JSON_BYTES)
         told = (summary.rows, lines, ttl, summary.ok, summary.bytes, hosts, *bounds)
         said = (entry, shard, *told, *counts)
-        named = [*keys.of_job(job), stream]
+        named = [*keys.of_job(job), stream, keys.TOTALS]
         answer: bytes = await self._streams.asked(
             stream, lambda: _COMMIT(self._redis, named, *said), breakable=True
         )
@@ -113,7 +117,7 @@ class Recording:
 
     async def drop(self, stream: str, entry: str, job: str, shard: int, ttl: int) -> None:
         """Let go of a shard that needs no record."""
-        named = [*keys.of_job(job), stream]
+        named = [*keys.of_job(job), stream, keys.TOTALS]
         await self._streams.asked(
             stream, lambda: _DROP(self._redis, named, entry, shard, ttl), breakable=True
         )

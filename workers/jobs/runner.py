@@ -15,6 +15,7 @@ from workers.asked import ASKED, wrong_fields
 from workers.batches.recipe import differs
 from workers.engine import Engine
 from workers.errors import PredictorAway, PredictorError, PredictorLost
+from workers.jobs import keys
 from workers.jobs.batch_work import BatchWork
 from workers.jobs.leases import Held
 from workers.jobs.patience import KeyBroken
@@ -27,6 +28,8 @@ from workers.manifest.kept import remove_upload
 from workers.manifest.rows import Row
 from workers.options import InfoOptions, Options
 from workers.summary import Answering, Summary
+from workers.tracing import spans
+from workers.tracing.traceparent import Traceparent
 
 __all__ = ["MOST_DELIVERIES", "QUARANTINE_DELIVERIES", "Ready", "Runner"]
 
@@ -47,6 +50,7 @@ class Ready(NamedTuple):
     place: Place
     rows: Sequence[Row]
     work: Work
+    traceparent: Traceparent | None
 
 
 class Runner:
@@ -79,7 +83,15 @@ class Runner:
             RedisAway: the time for it was over.
             NotYet: as `prepare`.
         """
-        return await self._told(held, ready.place, self._run(held, ready)) or False
+        place = ready.place
+        facts: dict[str, spans.Fact] = {
+            "imagecensus.job": place.job,
+            "imagecensus.shard": place.shard,
+            "imagecensus.deliveries": held.entry.deliveries,
+        }
+        name = f"shard {held.stream.removeprefix(keys.shards(''))}"
+        with spans.span(name, facts, kind="CONSUMER", parent=ready.traceparent):
+            return await self._told(held, place, self._run(held, ready)) or False
 
     async def _told(self, held: Held, place: Place, doing: Coroutine[Any, Any, T]) -> T | None:
         """What *doing* comes to; None where the job fails over it, and says so."""
@@ -114,10 +126,11 @@ class Runner:
             if entry.deliveries <= MOST_DELIVERIES:
                 raise NotYet(str(exc)) from exc
             raise KeyBroken(str(exc)) from exc
-        return Ready(place, rows, await self._work(place, loaded, options))
+        work = await self._work(place, loaded, options)
+        return Ready(place, rows, work, loaded.traceparent)
 
     async def _run(self, held: Held, ready: Ready) -> bool:
-        stream, entry, (place, rows, work) = held.stream, held.entry, ready
+        stream, entry, (place, rows, work, _) = held.stream, held.entry, ready
         records: Sequence[Answering]
         if entry.deliveries > MOST_DELIVERIES and await self._hopeless(place.job, rows, entry):
             others = entry.deliveries - 1
@@ -184,6 +197,7 @@ class Runner:
         summary = Summary()
         for record in records:
             summary.count(record)
+        spans.note(summary.facts())
         lines = b"".join([record.line() for record in records])
         return await self._recording.commit(
             held.stream,

@@ -36,8 +36,14 @@ class SpoolRoom:
     def __init__(self, root: Path, max_bytes: int) -> None:
         self.folder = root / UPLOADS
         self.unfinished: set[str] = set()  #: names in the folder that are claimed as they grow
+        self.size = max_bytes
         self._free = max_bytes
         self._kept = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes claimed now, and those kept when it was last looked."""
+        return self.size - self._free + self._kept
 
     async def look(self) -> None:
         """See how much lies in the folder: consumers remove what jobs no longer need."""

@@ -16,6 +16,7 @@ import pickle
 import resource
 import signal
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Answer:
     tracebacks: dict[int, str]  #: of the items that raised, for the parent's log
     grown: int  #: resident bytes above the child's size at start
     spent: bool = False  #: it has no descriptors left: of no use to anybody any more
+    seconds: Sequence[float] = ()  #: that each item took
 
 
 @dataclass(slots=True)
@@ -90,9 +92,11 @@ def run_chunk(
     me.item_timeout = item_timeout
     values: list[bytes | Failure] = []
     tracebacks: dict[int, str] = {}
+    seconds: list[float] = []
     spent = False
     for index, item in enumerate(items):
         me.position.value = index
+        began = time.monotonic()
         try:
             _watch(me)
             # Pickled one by one, here: a value that cannot be pickled costs only itself.
@@ -105,8 +109,9 @@ def run_chunk(
             tracebacks[index] = _traceback(error)
         finally:
             faulthandler.cancel_dump_traceback_later()
+            seconds.append(time.monotonic() - began)
     me.position.value = len(items)
-    return Answer(values, tracebacks, _resident() - me.born_with, spent)
+    return Answer(values, tracebacks, _resident() - me.born_with, spent, seconds)
 
 
 def echo(item: bool) -> bool:

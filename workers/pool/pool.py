@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -39,6 +40,7 @@ class ImagePool:
         self._free = self._slots.copy()
         self._permits = asyncio.Semaphore(settings.slots)
         self._closed = False
+        self.waiting = 0  #: callers that wait for a slot
 
     @property
     def size(self) -> int:
@@ -66,6 +68,11 @@ class ImagePool:
         return sum(supervisor.deaths for supervisor in self._supervisors)
 
     @property
+    def replaced(self) -> list[Counter[str]]:
+        """For each slot, how many children were replaced, by why (`supervisor.CAUSES`)."""
+        return [supervisor.replaced.copy() for supervisor in self._supervisors]
+
+    @property
     def healthy(self) -> bool:
         """Whether children start. A dead child alone is no illness."""
         return not self._closed and not any(each.failing for each in self._supervisors)
@@ -73,7 +80,12 @@ class ImagePool:
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[Slot]:
         """Wait for a free slot, first come first served, and have it to oneself."""
-        async with self._permits:
+        self.waiting += 1
+        try:
+            await self._permits.acquire()
+        finally:
+            self.waiting -= 1
+        try:
             if self._closed:
                 raise PoolClosedError("the pool is closed")
             ready = (pair for pair in self._free if pair[1].warm and pair[0].leaving is None)
@@ -83,6 +95,8 @@ class ImagePool:
                 yield chosen[0]
             finally:
                 self._free.append(chosen)
+        finally:
+            self._permits.release()
 
     async def probe(self, timeout: float) -> bool:
         """Whether the pool works: a real round trip when a slot is free, else its health."""

@@ -16,6 +16,7 @@ from contextvars import Context
 from typing import Any
 
 from imaging.facts import ErrorCode, Failure
+from workers.metrics.histogram import Histogram
 from workers.pool.blame import Blame, Death
 from workers.pool.child import Answer
 from workers.pool.process import ChildProcess
@@ -49,6 +50,7 @@ class Slot:
         entry: Callable[..., Any],
         items: Sequence[Any],
         *args: Any,
+        timed: Histogram | None = None,
         item_timeout: float | None = None,
         leave: float = LEAVE_SECONDS,
     ) -> list[Any]:
@@ -56,8 +58,9 @@ class Slot:
 
         `entry` is a top-level function and everything pickles. Failures are `worker_died`,
         `decode_timeout` and `internal`. The child of a cancelled caller has *leave* seconds to come
-        to the end of its chunk, else it is killed: it would burn on. Raises PoolClosedError when
-        the pool closes meanwhile.
+        to the end of its chunk, else it is killed: it would burn on. *timed* is told how long each
+        item took that came through; one that is None only prepares for others. Raises
+        PoolClosedError when the pool closes meanwhile.
         """
         if self._running:
             raise RuntimeError("a slot runs one chunk at a time")
@@ -72,8 +75,12 @@ class Slot:
                 result = await self._attempt(entry, some, args, limit, leave)
                 if isinstance(result, Death):
                     blame.died(chunk, result)
-                else:
-                    blame.answered(chunk, result)
+                    continue
+                blame.answered(chunk, _values(result))
+                if timed is not None:
+                    for item, seconds in zip(some, result.seconds, strict=True):
+                        if item is not None:
+                            timed.observe(seconds)
         finally:
             self._running = False
         return blame.results
@@ -85,7 +92,7 @@ class Slot:
         args: tuple[Any, ...],
         limit: float,
         leave: float,
-    ) -> list[Any] | Death:
+    ) -> Answer | Death:
         """Send one chunk to the child and wait for its answer, or its end."""
         current, future = await self._submit(entry, items, args, limit)
         try:
@@ -103,7 +110,7 @@ class Slot:
             return await self._supervisor.ending(current)
         self._count(current, answer)
         _log_errors(entry, answer)
-        return [value if isinstance(value, Failure) else _load(value) for value in answer.values]
+        return answer
 
     def _count(self, current: ChildProcess, answer: Answer) -> None:
         """Replace a child that answered enough, or grew too much."""
@@ -113,7 +120,7 @@ class Slot:
             or answer.grown > self._settings.recycle_bytes
             or answer.spent
         ):
-            self._supervisor.replace(current)
+            self._supervisor.replace(current, "recycled")
 
     async def _left(self, current: ChildProcess, future: Future[Answer], seconds: float) -> None:
         """Wait for what nobody wants any more, so long."""
@@ -121,7 +128,7 @@ class Slot:
             async with asyncio.timeout(seconds):
                 self._count(current, await _done(future))
         except (Exception, asyncio.CancelledError):  # late, dead already, or the pool closes
-            self._supervisor.replace(current)
+            self._supervisor.replace(current, "abandoned")
 
     async def _submit(
         self, entry: Callable[..., Any], items: list[Any], args: tuple[Any, ...], limit: float
@@ -168,6 +175,10 @@ def _log_errors(entry: Callable[..., Any], answer: Answer) -> None:
                 "traceback": traceback,
             },
         )
+
+
+def _values(answer: Answer) -> list[Any]:
+    return [value if isinstance(value, Failure) else _load(value) for value in answer.values]
 
 
 def _load(value: bytes) -> Any:

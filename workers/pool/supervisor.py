@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from workers.errors import WorkError
 from workers.pool.blame import Death
 from workers.pool.process import ChildProcess
 
-__all__ = ["PoolClosedError", "PoolSettings", "Supervisor"]
+__all__ = ["CAUSES", "PoolClosedError", "PoolSettings", "Supervisor"]
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,11 @@ REAP_SECONDS = 2.0
 RETRY_SECONDS = (0.1, 5.0)
 #: The first child of a pool has so many attempts; later ones have no end of them.
 FIRST_ATTEMPTS = 3
+
+#: Why a child is replaced. `died`: it ended by itself, or was killed from outside; `timeout`: an
+#: item took too long; `memory`: its answer found no room; `recycled`: it did enough, or grew;
+#: `abandoned`: whoever asked had left.
+CAUSES = ("died", "timeout", "memory", "recycled", "abandoned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class Supervisor:
 
     def __init__(self, settings: PoolSettings, threads: ThreadPoolExecutor) -> None:
         self.deaths = 0  #: children that ended unasked
+        self.replaced: Counter[str] = Counter()  #: children that were replaced, by one of CAUSES
         self.failing = False  #: whether the last attempt to start a child failed
         self._settings = settings
         self._threads = threads  # starting and burying block
@@ -77,7 +84,7 @@ class Supervisor:
         if self._starting is not None:
             self._starting.kill()
         if self._child is not None:
-            self.replace(self._child)
+            _ = self._let_go(self._child, None)
         return self._tasks
 
     async def child(self) -> ChildProcess:
@@ -89,8 +96,10 @@ class Supervisor:
                 return self._child
             await self._up.wait()
 
-    def replace(self, current: ChildProcess) -> None:
+    def replace(self, current: ChildProcess, cause: str) -> None:
         """Kill a child that did nothing wrong; the next one starts meanwhile."""
+        if current.burial is None and not self._closed.is_set():
+            self.replaced[cause] += 1
         _ = self._let_go(current, None)
 
     async def ending(self, current: ChildProcess, how: Death | None = None) -> Death:
@@ -136,6 +145,7 @@ class Supervisor:
         if how is None:
             return death
         death = replace(death, stuck=how.stuck, out_of_memory=how.out_of_memory)
+        self.replaced[_cause(death)] += 1
         logger.warning(
             "a child process ended and was replaced",
             extra={
@@ -183,7 +193,7 @@ class Supervisor:
             self._child = newborn
             loop.add_reader(newborn.sentinel, self._ended, newborn)
             if self._closed.is_set():
-                self.replace(newborn)
+                _ = self._let_go(newborn, None)
             self._up.set()
             return
 
@@ -191,3 +201,9 @@ class Supervisor:
         """Hold a background task until it is done."""
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _cause(death: Death) -> str:
+    if death.out_of_memory:
+        return "memory"
+    return "timeout" if death.stuck or death.timed_out else "died"

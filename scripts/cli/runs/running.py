@@ -22,6 +22,8 @@ from workers.descriptors import raise_descriptors
 from workers.environment import read_settings
 from workers.errors import ManifestNotFound, SettingsError, TableError, WorkError
 from workers.settings import WorkSettings
+from workers.tracing import spans
+from workers.tracing.switch import traced
 
 __all__ = ["run"]
 
@@ -33,7 +35,10 @@ def run(plan: Plan) -> int:
         settings = read_settings(WorkSettings, **plan.settings)
         _set_up_logs(settings)
         raise_descriptors()
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with (
+            traced("imagecensus-command"),
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
             return runner.run(_run(plan, settings))
     except Finished as exc:
         if not plan.quiet:
@@ -52,11 +57,12 @@ def run(plan: Plan) -> int:
 
 
 async def _run(plan: Plan, settings: WorkSettings) -> int:
-    if plan.sample is not None:
-        return await sample(plan, settings)
-    if plan.only is not None:
-        return await redo(plan, settings)
-    return await count_all(plan, settings)
+    with spans.span(f"imagecensus {plan.command}"):
+        if plan.sample is not None:
+            return await sample(plan, settings)
+        if plan.only is not None:
+            return await redo(plan, settings)
+        return await count_all(plan, settings)
 
 
 def _hold_standard_descriptors() -> None:

@@ -81,7 +81,7 @@ class Queue:
 
     async def open(self, job: str, deliveries: int = 1) -> Any:
         """Begin to split, or go on."""
-        named = [keys.INTAKE, keys.job(job), keys.INDEX, keys.open_jobs(KIND)]
+        named = [keys.INTAKE, keys.job(job), keys.INDEX, keys.open_jobs(KIND), keys.TOTALS]
         head = ("kind", KIND, "manifest", "a.tsv", "options", "{}", "created", "1.000")
         return await self.run("open", named, job, keys.member(job), deliveries, *head)
 
@@ -115,7 +115,7 @@ class Queue:
         return await self.run("fail", self._ended(job), job, reason, TTL)
 
     def _ended(self, job: str) -> list[str]:
-        return [*keys.of_job(job), keys.INTAKE, keys.open_jobs(KIND)]
+        return [*keys.of_job(job), keys.INTAKE, keys.open_jobs(KIND), keys.TOTALS]
 
     async def begun(self, shards: int = 0, consumer: str = "splitter") -> str:
         """A job whose entry is taken, with so many shards fed."""
@@ -168,12 +168,14 @@ class Queue:
         told = (hosts.json() if hosts else "", MOST_HOSTS, MOST_REASONS, MOST_JSON_BYTES)
         counts = ("error:timeout", 1, "status:404", 2)
         said = (entry, shard, rows, lines, TTL, ok, 100, *told, *counts)
-        answer: str = await self.run("commit", [*keys.of_job(job), SHARDS], *said)
+        named = [*keys.of_job(job), SHARDS, keys.TOTALS]
+        answer: str = await self.run("commit", named, *said)
         return answer
 
     async def drop(self, entry: str, job: str, shard: int) -> int:
         """Let go of a shard."""
-        taken: int = await self.run("drop", [*keys.of_job(job), SHARDS], entry, shard, TTL)
+        named = [*keys.of_job(job), SHARDS, keys.TOTALS]
+        taken: int = await self.run("drop", named, entry, shard, TTL)
         return taken
 
     async def finished(self, shards: int = 1) -> str:
@@ -189,12 +191,14 @@ class Queue:
     async def cancel(self, job: str) -> Any:
         """Cancel it."""
         named = [*keys.of_job(job), keys.INTAKE, keys.INDEX, keys.open_jobs(KIND), SHARDS]
+        named.append(keys.TOTALS)
         head = ("kind", KIND, "manifest", "a.tsv")
         return await self.run("cancel", named, job, keys.member(job), TTL, *head)
 
     async def delete(self, job: str) -> int:
         """Remove it."""
         named = [*keys.of_job(job), keys.INTAKE, keys.INDEX, keys.open_jobs(KIND), SHARDS]
+        named.append(keys.TOTALS)
         removed: int = await self.run("delete", named, job, keys.member(job))
         return removed
 

@@ -1,6 +1,7 @@
 -- A shard that cannot be run where it must be: its job fails and says why. Shards nobody has begun are
 -- dropped with it; those that are under way are recorded all the same.
--- KEYS job results input fence marks shards intake open   ARGV job entry shard reason ttl
+-- KEYS job results input fence marks shards intake open totals
+--   ARGV job entry shard reason ttl
 -- → the job's upload, where it was still to be split from one
 local state, sealed, upload, reason =
   unpack(redis.call('HMGET', KEYS[1], 'state', 'shards', 'upload', 'reason'))
@@ -11,6 +12,7 @@ end
 local dropped = 0
 if state == 'running' then
   redis.call('HSET', KEYS[1], 'state', 'failed', 'reason', ARGV[4], 'finished', now())
+  tally('jobs:failed', 1)
   redis.call('HDEL', KEYS[1], 'paused')
   redis.call('SREM', KEYS[8], ARGV[1])
   finish(KEYS[7], ARGV[1])

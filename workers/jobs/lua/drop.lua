@@ -1,5 +1,5 @@
 -- A shard that was taken when its job was cancelled already: none of its rows gets a record.
--- KEYS job results input fence marks shards   ARGV entry shard ttl
+-- KEYS job results input fence marks shards totals   ARGV entry shard ttl
 if redis.call('EXISTS', KEYS[1]) == 1 then
   local taken = redis.call('HDEL', KEYS[3], ARGV[2])
   finish(KEYS[6], ARGV[1])

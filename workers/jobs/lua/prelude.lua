@@ -32,6 +32,12 @@ local function numbers(key, ...)
   return unpack(found)
 end
 
+-- What all jobs add up to, for whoever watches: in the last key of each script that counts. Somebody
+-- may have broken it, which is no reason not to go on.
+local function tally(field, count)
+  redis.pcall('HINCRBY', KEYS[#KEYS], field, count)
+end
+
 -- keys: job, results, input, fence, marks. A job whose every shard was recorded or dropped needs
 -- nothing any more but to be read: it is done if it was split whole, and its keys have their time.
 local function settle(keys, ttl)
@@ -41,6 +47,7 @@ local function settle(keys, ttl)
   if job[1] == 'running' then
     if not job[2] then return end
     redis.call('HSET', keys[1], 'state', 'done', 'finished', now())
+    tally('jobs:done', 1)
   end
   for _, key in ipairs(keys) do redis.call('EXPIRE', key, ttl) end
 end

@@ -1,5 +1,6 @@
 -- A job is split whole: its number of rows is known, its entry in the intake has served.
--- KEYS job results input fence marks intake open   ARGV job fed ttl field value …
+-- KEYS job results input fence marks intake open totals
+--   ARGV job fed ttl field value …
 -- → {OK} | {SEEN, fed} | {STATE, state}
 local state = redis.call('HGET', KEYS[1], 'state')
 if state == 'running' then

@@ -1,0 +1,112 @@
+"""`GET /metrics`: every number of this process, and what Redis has of jobs, for Prometheus.
+
+docs/metrics.md has all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from aiohttp import hdrs, web
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from server import keys
+from workers.errors import WorkError
+from workers.jobs import keys as jobs
+from workers.jobs.backlog import Backlog
+from workers.jobs.ledger import Ledger
+from workers.jobs.patience import RedisAway
+from workers.metrics.instruments import OUTCOMES
+from workers.metrics.of_engine import EngineMetrics
+from workers.metrics.of_queue import queue_metrics
+from workers.metrics.registry import new_registry
+
+__all__ = ["metrics", "opened"]
+
+#: So long a scrape waits for Redis.
+REDIS_SECONDS = 1.0
+
+
+async def opened(app: web.Application) -> AsyncIterator[None]:
+    """The cleanup context of the registry, behind that of the engine."""
+    collectors = (app[keys.HTTP_COUNTS], _DoorMetrics(app), EngineMetrics(app[keys.ENGINE]))
+    app[keys.REGISTRY] = new_registry(*collectors)
+    yield
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """`GET /metrics`, as text of Prometheus or of OpenMetrics: what `Accept` asks for.
+
+    Redis may be away, or slow: then its numbers are missing, and nothing else.
+    """
+    app = request.app
+    backlog, up = await _asked(app.get(keys.LEDGER))
+    await app[keys.SPOOL_ROOM].look()
+    told = _Together(app[keys.REGISTRY], queue_metrics(backlog, up=up))
+    encode, content_type = _encoder(",".join(request.headers.getall(hdrs.ACCEPT, [])))
+    return web.Response(body=encode(told), headers={hdrs.CONTENT_TYPE: content_type})
+
+
+def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    try:
+        return choose_encoder(accept)
+    except TypeError:  # the library compares a version that is no number with one that is
+        return choose_encoder("")
+
+
+async def _asked(ledger: Ledger | None) -> tuple[Backlog | None, bool | None]:
+    """What stands in Redis, and whether that answered; None where there is no Redis."""
+    if ledger is None:
+        return None, None
+    try:
+        return await ledger.backlog(within=REDIS_SECONDS), True
+    except RedisAway:
+        return None, False
+    except WorkError:  # it answers, in words that are not ours
+        return None, True
+
+
+class _Together(Collector):
+    """A registry, and what was asked for this scrape alone."""
+
+    def __init__(self, registry: Collector, asked: Iterator[Metric]) -> None:
+        self._registry = registry
+        self._asked = list(asked)
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._registry.collect()
+        yield from self._asked
+
+
+class _DoorMetrics(Collector):
+    """What is open at the door."""
+
+    def __init__(self, app: web.Application) -> None:
+        self._app = app
+
+    def collect(self) -> Iterator[Metric]:
+        """Streams, readers, spools."""
+        app = self._app
+        streams, room = app[keys.STREAMS], app[keys.SPOOL_ROOM]
+        rows = CounterMetricFamily(
+            "imagecensus_rows",
+            "Rows that streams answered, by ok or error code.",
+            labels=["kind", "outcome"],
+        )
+        counted = streams.rows()
+        for kind in jobs.KINDS:
+            for outcome in OUTCOMES:
+                rows.add_metric([kind, outcome], counted[kind, outcome])
+        yield rows
+        gauges: dict[str, tuple[str, Any]] = {
+            "open_streams": ("Streams being answered.", len(streams)),
+            "open_streams_max": ("Requests for work at once, CENSUS_MAX_STREAMS.", streams.most),
+            "result_readers": ("Clients that read results of jobs.", len(app[keys.READERS])),
+            "spool_bytes": ("Bytes of uploaded manifests on disk.", room.held),
+            "spool_max_bytes": ("Bytes they may take, CENSUS_MAX_SPOOL_BYTES.", room.size),
+        }
+        for name, (help_text, value) in gauges.items():
+            yield GaugeMetricFamily(f"imagecensus_{name}", help_text, value=value)

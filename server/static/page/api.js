@@ -1,0 +1,54 @@
+/** What is asked of the service besides streams: small answers, as JSON. */
+import { askForKey, keyOf, withKey } from "./key.js";
+
+/** The service said no, or nothing. `status` is 0 where it does not answer. */
+export class Problem extends Error {
+  constructor(status, problem) {
+    super(problem.detail ?? problem.error ?? (status ? `the service answered ${status}` : "the service does not answer"));
+    this.status = status;
+    this.fields = problem.errors ?? [];
+  }
+}
+
+/**
+ * Ask; where the key is wrong or missing it is asked for, until one is right or none is given.
+ *
+ * @returns {Promise<Object|null>} the answer, null where there is no content
+ * @throws {Problem}
+ */
+export async function ask(method, path, { body, headers = {}, signal } = {}) {
+  const response = await respond(method, path, { body, headers, signal });
+  if (response.status === 204) return null;
+  try {
+    return await response.json();
+  } catch {
+    throw new Problem(response.status, { detail: "the answer is not JSON" });
+  }
+}
+
+/** The same, for an answer that is read by whoever asks. @returns {Promise<Response>} a good one */
+export async function respond(method, path, { body, headers = {}, signal } = {}) {
+  for (;;) {
+    const used = keyOf();
+    let response;
+    try {
+      response = await fetch(path, { method, body, headers: withKey(headers), signal, cache: "no-store" });
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new Problem(0, {});
+    }
+    if (response.ok) return response;
+    // While this was under way another may have been given.
+    if (response.status === 401 && (keyOf() !== used || (await askForKey()))) continue;
+    throw new Problem(response.status, await problemIn(response));
+  }
+}
+
+async function problemIn(response) {
+  try {
+    const problem = await response.json();
+    return problem !== null && typeof problem === "object" ? problem : {};
+  } catch {
+    return {}; // whoever says this is not the service: a proxy
+  }
+}

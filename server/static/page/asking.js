@@ -1,0 +1,229 @@
+/** The form: a list, and what is asked of it. */
+import { ask, Problem } from "./api.js";
+import { choices, make, say } from "./dom.js";
+import { withKey } from "./key.js";
+import { HeldList } from "./lists.js";
+import { Predictors } from "./predictors.js";
+import { bytes, some } from "./words.js";
+
+const LARGE_TEXT = 200_000; // characters; more is held, not shown: a text field would stall
+const THUMBNAIL = 96;
+const SAMPLE = "https://…/first.jpg\nhttps://…/second.png";
+
+const WHAT = [
+  ["thumbnails", "pictures and all facts"],
+  ["header", "facts from the first bytes (fastest)"],
+  ["full", "all facts, no pictures"],
+  ["predict", "predictions"],
+];
+
+export class Asking {
+  #client;
+  #held = null;
+  #predictors = new Predictors();
+  #parts = {};
+
+  /** @param {Function} go shows a view by its name */
+  constructor(root, client, go) {
+    this.#client = client;
+    this.root = root;
+    this.go = go;
+    this.#build();
+  }
+
+  /** Show the results of a job as a census of its own: those behind the cursor *after*, where some were released. */
+  showJob(job, expected = null, after = null) {
+    const path = `/api/v1/jobs/${encodeURIComponent(job)}/results?follow=1${after === null ? "" : `&after=${after}`}`;
+    this.#begin({ path, method: "GET", headers: {}, resumable: true }, expected, `Job ${job}`);
+  }
+
+  /** Ask the same once more: there is a key now. */
+  again() {
+    this.#begin(...this.#last);
+  }
+
+  #last = null;
+
+  #begin(request, expected, words) {
+    this.#last = [request, expected, words];
+    this.#client.begin({ ...request, headers: withKey(request.headers) }, expected);
+    this.#brief(words);
+    this.go("pictures");
+  }
+
+  #build() {
+    const parts = (this.#parts = {
+      text: make("textarea", { id: "list", rows: 4, placeholder: SAMPLE, spellcheck: false, autocapitalize: "off", onpaste: (event) => this.#paste(event), oninput: () => this.#told("") }),
+      file: make("input", { type: "file", id: "file", accept: ".tsv,.csv,.txt,.ndjson,.jsonl,.parquet,.gz,.zst", hidden: true, onchange: () => this.#take(parts.file.files[0]) }),
+      path: make("input", { type: "text", id: "path", placeholder: "images.tsv", autocomplete: "off", autocapitalize: "off", spellcheck: false }),
+      what: make("select", { id: "what", onchange: () => this.#asksFor() }, choices(WHAT)),
+      limit: make("input", { type: "number", id: "limit", min: 1, step: 1, placeholder: "all" }),
+      told: make("p", { class: "problem", role: "alert", hidden: true }),
+      look: make("button", { class: "main", type: "submit" }, "Look now"),
+      job: make("button", { type: "button", title: "Kept in Redis: it goes on without this page", onclick: () => this.#submit(true) }, "Hand in as a job"),
+    });
+    const field = (words, input, kind = "") => make("label", { class: `field ${kind}` }, words, input);
+    this.drop = make("div", { class: "drop" }, parts.text);
+    this.form = make(
+      "form",
+      { onsubmit: (event) => (event.preventDefault(), this.#submit(false)) },
+      make("h2", {}, "Which pictures?"),
+      make("p", { class: "lead" }, "Drop a list of image URLs here, paste it, or name a file on the server: one record for every row, or the reason why there is none."),
+      make("label", { for: "list", class: "field" }, "One URL a line, or id and URL; TSV, CSV, NDJSON"),
+      this.drop,
+      make(
+        "div",
+        { class: "row" },
+        make("button", { type: "button", onclick: () => parts.file.click() }, "Choose a file…"),
+        parts.file,
+        field("or a file below the data root", parts.path, "grow"),
+        field("What to ask for", parts.what),
+        ...this.#predictors.fields,
+        field("First rows only", parts.limit),
+        make("div", { class: "push" }, parts.job, parts.look),
+      ),
+      this.#predictors.about,
+      parts.told,
+    );
+    this.brief = make("div", { class: "brief", hidden: true }, make("p"), make("button", { type: "button", onclick: () => this.open() }, "New list"));
+    this.root.append(this.form, this.brief);
+    this.#drops();
+  }
+
+  /** Show the form again. */
+  open() {
+    this.form.hidden = false;
+    this.brief.hidden = true;
+    this.root.classList.remove("brief-only");
+    this.#parts.text.focus();
+  }
+
+  #brief(words) {
+    this.form.hidden = true;
+    this.brief.hidden = false;
+    this.root.classList.add("brief-only");
+    say(this.brief.firstElementChild, words);
+  }
+
+  #drops() {
+    const over = (on) => this.drop.classList.toggle("over", on);
+    addEventListener("dragover", (event) => {
+      if (![...event.dataTransfer.types].includes("Files")) return;
+      event.preventDefault();
+      this.open();
+      over(true);
+    });
+    addEventListener("dragleave", (event) => event.relatedTarget === null && over(false));
+    addEventListener("drop", (event) => {
+      over(false);
+      if (!event.dataTransfer.files.length) return;
+      event.preventDefault();
+      this.#take(event.dataTransfer.files[0]);
+    });
+  }
+
+  async #take(file) {
+    if (!file) return;
+    try {
+      this.#hold(await HeldList.ofFile(file));
+    } catch (error) {
+      this.#told(error.message);
+    }
+    this.#parts.file.value = "";
+  }
+
+  async #paste(event) {
+    const text = event.clipboardData.getData("text/plain");
+    if (text.length <= LARGE_TEXT) return;
+    event.preventDefault();
+    this.#hold(await HeldList.ofText(text));
+  }
+
+  /** Keep a list that is not shown as text. */
+  #hold(list) {
+    this.#held = list;
+    this.#told("");
+    const rows = list.expected === null ? "" : `, about ${some(list.expected, "line")}`;
+    this.drop.replaceChildren(
+      make(
+        "div",
+        { class: "held" },
+        make("div", {}, make("strong", {}, list.name), make("div", { class: "lead" }, `${bytes(list.blob.size)}${rows}`)),
+        make("button", { type: "button", onclick: () => this.#let() }, "Remove"),
+      ),
+    );
+    this.#parts.look.focus();
+  }
+
+  #let() {
+    this.#held = null;
+    this.drop.replaceChildren(this.#parts.text);
+    this.#parts.text.focus();
+  }
+
+  #told(words) {
+    say(this.#parts.told, words);
+    this.#parts.told.hidden = words === "";
+  }
+
+  async #asksFor() {
+    const predicts = this.#parts.what.value === "predict";
+    this.#predictors.show(predicts);
+    if (!predicts) return;
+    try {
+      await this.#predictors.load();
+      this.#told("");
+    } catch (error) {
+      this.#told(error.message);
+    }
+  }
+
+  /** The options of a request, and which route they are for. */
+  #options(asJob) {
+    const { what, limit } = this.#parts;
+    const options = {};
+    if (limit.value) options.limit = Number(limit.value);
+    if (what.value === "predict") {
+      return ["batch_predict", { ...options, ...this.#predictors.options(asJob) }];
+    }
+    if (what.value === "thumbnails") options.thumbnail = THUMBNAIL;
+    else options.depth = what.value;
+    return ["images_info", options];
+  }
+
+  async #submit(asJob) {
+    const { text, path } = this.#parts;
+    this.#told("");
+    let list = this.#held;
+    if (list === null && text.value.trim() !== "") list = await HeldList.ofText(text.value);
+    const named = path.value.trim();
+    if (list === null && named === "") return this.#told("There is no list yet: drop, paste or name one.");
+    if (list !== null && named !== "") return this.#told("There are a list and a file's name: take one of them away.");
+    const [route, options] = this.#options(asJob);
+    const request = { method: "POST", path: `/api/v1/${route}${asJob ? "_async" : ""}` };
+    if (list === null) {
+      request.headers = { "Content-Type": "application/json" };
+      request.body = JSON.stringify({ filepath: named, ...options });
+    } else {
+      request.headers = { "Content-Type": list.type };
+      request.path += `?${new URLSearchParams(options)}`;
+      request.body = list.blob;
+    }
+    const expected = options.limit ? Math.min(options.limit, list?.expected ?? options.limit) : (list?.expected ?? null);
+    if (asJob) return this.#handIn(request);
+    this.#begin(request, expected, `${list?.name ?? named} · ${this.#parts.what.selectedOptions[0].textContent}`);
+  }
+
+  async #handIn({ method, path, body, headers }) {
+    this.#parts.job.disabled = true;
+    try {
+      const { job } = await ask(method, path, { body, headers });
+      this.go("jobs", job);
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.#told(error.message);
+    } finally {
+      this.#parts.job.disabled = false;
+    }
+  }
+}

@@ -1,0 +1,266 @@
+/** Jobs: those there are, how far they are, and what may be done with them. */
+import { ask, Problem } from "./api.js";
+import { firstCommands } from "./commands.js";
+import { confirmed } from "./confirm.js";
+import { copyable } from "./copying.js";
+import { make, say } from "./dom.js";
+import { download } from "./downloads.js";
+import { isOpen, JobCard } from "./job.js";
+import { bytes, count, some } from "./words.js";
+
+const JOBS = "/api/v1/jobs";
+const PAGE = 30;
+const OPEN_MS = 2000; // between looks, while something is open
+const QUIET_MS = 15_000; // while nothing is: one may be handed in elsewhere
+const MOST_AWAY_MS = 30_000; // while the service does not answer
+const MOST_SINGLE = 10; // open jobs on later pages that are asked for one by one
+const MOST_EMPTY_PAGES = 20;
+
+const at = (job) => `${JOBS}/${encodeURIComponent(job)}`;
+const gone = (error) => error instanceof Problem && (error.status === 404 || error.status === 410);
+
+/** Newest first, as ids are: milliseconds and a number. */
+function newer(one, other) {
+  const [[ms, number], [otherMs, otherNumber]] = [one.split("-").map(Number), other.split("-").map(Number)];
+  return otherMs - ms || otherNumber - number;
+}
+
+export class JobsView {
+  #asking;
+  #cards = new Map(); // id → JobCard
+  #next = null; // cursor of the page behind what is shown
+  #shown = false;
+  #timer = 0;
+  #turn = 0; // of looking: an answer to an earlier one counts no more
+  #wait = OPEN_MS;
+  #lit = null;
+
+  constructor(root, asking) {
+    this.#asking = asking;
+    this.says = make("p", { class: "jobs-says soft", role: "status", tabIndex: -1 });
+    this.problem = make("div", { class: "problem", role: "alert", hidden: true });
+    this.list = make("div", { class: "jobs" });
+    this.more = make("button", { type: "button", hidden: true, onclick: () => this.#more() }, "Earlier jobs");
+    this.empty = make("div", { class: "empty jobs-empty", hidden: true });
+    root.append(make("div", { class: "jobs-head" }, this.says, make("span", { class: "push" }, make("button", { type: "button", onclick: () => this.#form() }, "New list"), make("button", { type: "button", onclick: () => this.#look() }, "Look again"))), this.problem, this.empty, this.list, this.more);
+    this.#acts = {
+      show: (card) => this.#show(card),
+      cancel: (card) => this.#cancel(card),
+      remove: (card) => this.#remove(card),
+      download: (card, form) => this.#download(card, form),
+    };
+    document.addEventListener("visibilitychange", () => this.#soon(0));
+    addEventListener("online", () => this.#soon(0));
+    addEventListener("dragenter", (event) => this.#shown && event.dataTransfer.types.includes("Files") && this.#form());
+    document.addEventListener("key", () => this.#soon(0));
+  }
+
+  #acts;
+
+  /** @param {string} [job] one that was just handed in */
+  show(job) {
+    this.#shown = true;
+    if (job) this.#lit = job;
+    this.#look();
+  }
+
+  hide() {
+    this.#shown = false;
+    clearTimeout(this.#timer);
+  }
+
+  /** Look again in so long; never while nobody looks here. */
+  #soon(ms) {
+    clearTimeout(this.#timer);
+    if (this.#shown && document.visibilityState === "visible") this.#timer = setTimeout(() => this.#look(), ms);
+  }
+
+  async #look() {
+    clearTimeout(this.#timer);
+    const turn = ++this.#turn;
+    try {
+      const page = await ask("GET", `${JOBS}?limit=${PAGE}`);
+      const singles = await this.#singles(page.jobs);
+      if (turn !== this.#turn) return;
+      this.#took(page, singles);
+      this.#away(null);
+      this.#wait = [...this.#cards.values()].some(({ job }) => isOpen(job)) ? OPEN_MS : QUIET_MS;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (turn !== this.#turn) return;
+      this.#away(error);
+      if (error.status === 401) return; // asked for again when somebody wants it
+      this.#wait = Math.min(Math.max(this.#wait, OPEN_MS) * 1.6, MOST_AWAY_MS);
+    }
+    this.#soon(this.#wait);
+  }
+
+  /** Open jobs that are shown but stand on a later page, and one just handed in: [id, job or null]. */
+  async #singles(first) {
+    const there = new Set(first.map(({ id }) => id));
+    const later = [...this.#cards.values()].filter(({ job }) => isOpen(job) && !there.has(job.id)).slice(0, MOST_SINGLE);
+    const ids = later.map(({ job }) => job.id);
+    if (this.#lit && !there.has(this.#lit) && !this.#cards.has(this.#lit)) ids.push(this.#lit);
+    return Promise.all(
+      ids.map(async (id) => {
+        try {
+          return [id, await ask("GET", at(id))];
+        } catch (error) {
+          if (gone(error)) return [id, null];
+          throw error;
+        }
+      }),
+    );
+  }
+
+  #took({ jobs, next }, singles) {
+    const there = new Set(jobs.map(({ id }) => id));
+    const last = jobs.at(-1)?.id;
+    for (const id of [...this.#cards.keys()]) {
+      // What is as new as the first page and not on it is no longer kept.
+      if (!there.has(id) && (next === null || (last && newer(id, last) < 0))) this.#drop(id);
+    }
+    if (this.#cards.size <= jobs.length) this.#next = next;
+    for (const job of jobs) this.#put(job);
+    for (const [id, job] of singles) job === null ? this.#drop(id) : this.#put(job);
+    this.#told();
+    const card = this.#cards.get(this.#lit);
+    if (card) {
+      card.light();
+      this.#lit = null;
+    }
+  }
+
+  #put(job) {
+    const card = this.#cards.get(job.id);
+    if (card) return card.update(job);
+    const made = new JobCard(job, this.#acts);
+    this.#cards.set(job.id, made);
+    const behind = [...this.list.children].find((element) => newer(job.id, element.dataset.job) < 0);
+    this.list.insertBefore(made.element, behind ?? null);
+  }
+
+  #drop(id) {
+    const card = this.#cards.get(id);
+    if (card === undefined) return;
+    if (card.element.contains(document.activeElement)) this.says.focus();
+    card.element.remove();
+    this.#cards.delete(id);
+  }
+
+  #told() {
+    const jobs = [...this.#cards.values()].map(({ job }) => job);
+    const open = jobs.filter(isOpen).length;
+    this.more.hidden = this.#next === null;
+    say(this.says, jobs.length ? `${some(jobs.length, "job")}${this.#next === null ? "" : " and earlier ones"}${open ? `, ${count(open)} open` : ""}` : "");
+    this.empty.hidden = jobs.length > 0;
+    if (jobs.length === 0 && !this.empty.childElementCount) this.empty.append(...this.#explained());
+  }
+
+  #explained() {
+    return [
+      make("h2", {}, "No jobs yet"),
+      make("p", {}, "A job goes on when you close this page, and its results are kept for a while. There are three ways to hand one in:"),
+      make("p", {}, make("button", { type: "button", class: "main", onclick: () => this.#form() }, "Fill in the form"), " and choose “Hand in as a job”,"),
+      ...firstCommands().map(([by, command]) => copyable(`or with ${by}`, command)),
+    ];
+  }
+
+  /** The form stands above the pictures: here jobs have its room. */
+  #form() {
+    location.hash = "pictures";
+    this.#asking.open();
+  }
+
+  /** Say that something is away, or with null that it is not. What is known stays to be seen. */
+  #away(error) {
+    this.problem.hidden = error === null;
+    if (error === null) return;
+    this.empty.hidden = true;
+    const words = {
+      0: "The service does not answer. It is asked again until it does.",
+      401: "Jobs can be seen with the key of this service.",
+      503: `Jobs live in Redis, and it is away: ${error.message}. Lists are looked at all the same; this is asked again until it is back.`,
+    };
+    const parts = [make("p", {}, words[error.status] ?? `${error.message}.`)];
+    if (error.status === 401) parts.push(make("button", { type: "button", onclick: () => this.#look() }, "Give the key"));
+    if (this.problem.textContent !== parts.map((part) => part.textContent).join("")) this.problem.replaceChildren(...parts);
+  }
+
+  async #more() {
+    this.more.disabled = true;
+    try {
+      for (let pages = 0; this.#next !== null && pages < MOST_EMPTY_PAGES; pages++) {
+        const { jobs, next } = await ask("GET", `${JOBS}?limit=${PAGE}&after=${encodeURIComponent(this.#next)}`);
+        this.#next = next;
+        for (const job of jobs) this.#put(job);
+        if (jobs.length) break; // those no longer kept are left out: a page may have none
+      }
+      this.#told();
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      this.#away(error);
+    } finally {
+      this.more.disabled = false;
+    }
+  }
+
+  #show({ job }) {
+    this.#asking.showJob(job.id, job.rows.total ?? job.rows.expected, job.released);
+  }
+
+  async #cancel(card) {
+    const { id, rows } = card.job;
+    const says = ["Rows that nobody has begun get no record.", `${some(rows.done, "record")} that came so far are kept, and can be had.`];
+    if (!(await confirmed({ title: "Cancel this job?", says, yes: "Cancel the job", no: "Let it run" }))) return;
+    await this.#act(card, async () => card.update(await ask("POST", `${at(id)}/cancel`)));
+  }
+
+  async #remove(card) {
+    const { id, rows, manifest } = card.job;
+    const says = [
+      `Gone for good: the job, its ${some(rows.done, "record")}${manifest === "upload" ? ", and the list that was uploaded" : ""}.`,
+      isOpen(card.job) ? "It has not ended: what is under way is dropped." : manifest === "upload" ? "" : "The list itself is not touched.",
+    ].filter(Boolean);
+    if (!(await confirmed({ title: "Delete this job?", says, yes: "Delete it" }))) return;
+    await this.#act(card, async () => {
+      await ask("DELETE", at(id));
+      this.#turn += 1; // a look under way may still have it
+      this.#drop(id);
+      this.#told();
+      this.#soon(OPEN_MS);
+    });
+  }
+
+  async #download(card, form) {
+    const progress = (received) => card.tell(`${form[1]}: ${bytes(received)} so far…`, false);
+    await this.#act(card, async () => {
+      await download(card.job.id, form, card.job.rows.done, progress);
+      card.tell("");
+    });
+  }
+
+  /** Do something with a job, and say so where it cannot be done. */
+  async #act(card, act) {
+    card.tell("");
+    const buttons = [...card.element.querySelectorAll("button")].filter((button) => !button.disabled);
+    for (const button of buttons) button.disabled = true;
+    try {
+      await act();
+    } catch (error) {
+      if (error.name === "AbortError") return; // no file was chosen
+      card.tell(WORDS[error.status]?.(error) ?? (error instanceof Problem ? `${error.message}.` : "The answer was cut off: nothing was saved. Try again."));
+      if (!(error instanceof Problem)) console.warn(error);
+    } finally {
+      for (const button of buttons) button.disabled = false;
+      card.update(card.job);
+    }
+  }
+}
+
+const WORDS = {
+  404: () => "There is no such job any more: its time was over, or somebody deleted it.",
+  406: () => "Tables are not to be had here: the service lacks its extra “parquet”. NDJSON is.",
+  409: (error) => `Not now: ${error.message}.`,
+  410: (error) => `It is no longer kept: ${error.message}.`,
+};

@@ -1,0 +1,59 @@
+/** What somebody dropped, pasted or named, as the request it becomes. */
+import { count } from "./words.js";
+
+const TYPES = {
+  tsv: "text/tab-separated-values",
+  csv: "text/csv",
+  ndjson: "application/x-ndjson",
+  jsonl: "application/x-ndjson",
+  parquet: "application/vnd.apache.parquet",
+  txt: "text/tab-separated-values",
+};
+
+/** A list that is held here: a file, or text. */
+export class HeldList {
+  /** @param {Blob} blob */
+  constructor(blob, name, type, expected = null) {
+    Object.assign(this, { blob, name, type, expected });
+  }
+
+  /** @throws {Error} a file whose name says nothing of what it is, and whose beginning neither */
+  static async ofFile(file) {
+    const name = file.name.toLowerCase().replace(/\.(gz|zst)$/, "");
+    const packed = name !== file.name.toLowerCase();
+    const type = TYPES[name.split(".").at(-1)] ?? (packed ? null : typeOf(await file.slice(0, 65536).text()));
+    if (type === null) throw new Error(`${file.name}: give a .tsv, .csv, .ndjson or .parquet file, plain, .gz or .zst`);
+    return new HeldList(file, file.name, type, packed || type === TYPES.parquet ? null : await linesIn(file));
+  }
+
+  static async ofText(text) {
+    const blob = new Blob([text]);
+    const rows = await linesIn(blob);
+    return new HeldList(blob, `${count(rows)} pasted lines`, typeOf(text.slice(0, 65536)), rows);
+  }
+}
+
+/** The media type of a manifest by its beginning. */
+export function typeOf(text) {
+  const line = text.replace(/^\uFEFF/, "").split(/\r?\n/).find((part) => part.trim()) ?? "";
+  if (line.trimStart().startsWith("{")) return TYPES.ndjson;
+  if (line.includes("\t")) return TYPES.tsv;
+  if (/(^|,)\s*"?url"?\s*(,|$)/i.test(line) && line.includes(",")) return TYPES.csv;
+  if (/^("[^"]*"|[^,:]*),\s*"?[a-z]+:\/\//i.test(line)) return TYPES.csv;
+  return TYPES.tsv;
+}
+
+const COUNTED_BYTES = 256 * 1024 * 1024;
+
+/** Lines of a blob that are not blank at its end, about: null where there is too much to count. */
+async function linesIn(blob) {
+  if (blob.size > COUNTED_BYTES) return null;
+  let lines = 0;
+  let last = 10;
+  const reader = blob.stream().getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    for (let at = part.value.indexOf(10); at >= 0; at = part.value.indexOf(10, at + 1)) lines += 1;
+    if (part.value.length) last = part.value.at(-1);
+  }
+  return lines + (last === 10 ? 0 : 1);
+}

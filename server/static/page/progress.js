@@ -1,0 +1,144 @@
+/** The strip of numbers: how far a census is, how it goes, and how it ended. */
+import { byId, say } from "./dom.js";
+import { askForKey } from "./key.js";
+import { bytes, count, percent, rate, some, span } from "./words.js";
+
+const SAYS = {
+  asking: () => "Asking…",
+  running: (state) => `Running${left(state)}`,
+  waiting: () => "Cut off: it is asked for again…",
+  cut: (state) => `Cut off after ${some(state.rows, "row")}`,
+  refused: () => "The service refused",
+  stopped: (state) => `Stopped after ${some(state.rows, "row")}`,
+  ended: (state) =>
+    state.summary.complete ? `Complete: ${percent(state.ok, state.rows)} ok` : `Not complete: ${state.summary.reason}`,
+};
+
+function left(state) {
+  if (state.expected === null || state.rate < 0.5) return "";
+  return ` · about ${span(Math.max(0, state.expected - state.rows) / state.rate)} left`;
+}
+
+export class Progress {
+  #client;
+  #chart = null;
+  #drawn = 0;
+
+  /** @param {Function} again called where a key was given, and the same may be asked once more */
+  constructor(client, again) {
+    this.#client = client;
+    this.again = again;
+    client.addEventListener("begin", () => {
+      byId("tally").hidden = false;
+      if (client.broken) this.#broken();
+    });
+    client.addEventListener("broken", () => this.#broken());
+    client.addEventListener("state", ({ detail }) => this.#show(detail));
+    byId("tally-stop").onclick = () => client.stop();
+    byId("tally-save").onclick = () => this.#save();
+    addEventListener("theme", () => this.#forget());
+  }
+
+  #show(state) {
+    const set = (id, words) => say(byId(id), words);
+    byId("tally-dot").dataset.state = state.state === "ended" && !state.summary.complete ? "cut" : state.state;
+    set("tally-state", SAYS[state.state](state));
+    set("count-rows", count(state.rows));
+    set("count-ok", count(state.ok));
+    set("count-failed", count(state.failed));
+    // Lines of batches do not tell how they were fetched; the last line does.
+    const told = state.start?.kind === "batch_predict" ? (state.summary?.bytes ?? null) : state.received;
+    set("count-received", bytes(told));
+    set("count-rate", rate(this.#client.busy ? state.rate : state.rows / Math.max(state.seconds, 0.001)));
+    set("count-time", span(state.seconds));
+    byId("tally-stop").hidden = !this.#client.busy;
+    byId("tally-save").hidden = state.kept === 0;
+    const progress = byId("tally-progress");
+    progress.hidden = state.expected === null || !this.#client.busy;
+    if (!progress.hidden) progress.value = Math.min(1, state.rows / Math.max(1, state.expected));
+    this.#problem(state);
+    const now = performance.now();
+    if (now - this.#drawn > 500 || !this.#client.busy) {
+      this.#drawn = now;
+      this.#draw(state.series);
+    }
+  }
+
+  /** The worker is lost: nothing more comes. */
+  #broken() {
+    byId("tally").hidden = false;
+    byId("tally-dot").dataset.state = "refused";
+    say(byId("tally-state"), "This page is not whole");
+    say(byId("tally-problem"), "A part of it could not be loaded, or failed. Load the page again.");
+    byId("tally-problem").hidden = false;
+    byId("tally-stop").hidden = true;
+  }
+
+  #problem(state) {
+    const box = byId("tally-problem");
+    let words = "";
+    if (state.problem && state.state !== "running") {
+      const fields = (state.problem.errors ?? []).map(({ field, detail }) => `${field}: ${detail}`);
+      words = [state.problem.detail, ...fields.filter((field) => !state.problem.detail?.includes(field.split(": ")[1]))].join(" · ");
+      if (state.state === "cut") words += ". What came is kept here. A list handed in as a job outlives any connection.";
+    } else if (state.notKept) {
+      words = `The first ${count(state.kept)} rows are held here; ${some(state.notKept, "more row")} only counted. Hand such a list in as a job and load its results.`;
+    }
+    say(box, words);
+    box.hidden = words === "";
+    if (state.state === "refused" && state.problem.status === 401 && this.#asked !== state.census) {
+      this.#asked = state.census;
+      askForKey().then((given) => given && this.again());
+    }
+  }
+
+  #asked = null;
+
+  #draw(series) {
+    const box = byId("tally-chart");
+    if (!box.offsetParent || !globalThis.uPlot) return;
+    const at = series.ok.map((_, point) => point * series.step);
+    const data = [at, series.ok.map((ok, point) => ok + series.failed[point]), series.failed];
+    if (this.#chart) return this.#chart.setData(data);
+    const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name) || "#888";
+    const resolved = (name) => {
+      const probe = document.createElement("i");
+      probe.style.color = `var(${name})`;
+      document.body.append(probe);
+      const value = getComputedStyle(probe).color;
+      probe.remove();
+      return value || colour(name);
+    };
+    const bars = (name) => ({ stroke: resolved(name), fill: resolved(name), width: 0, points: { show: false }, paths: globalThis.uPlot.paths.stepped({ align: 1 }) });
+    this.#chart = new globalThis.uPlot(
+      {
+        width: box.clientWidth,
+        height: box.clientHeight,
+        padding: [2, 0, 0, 0],
+        cursor: { show: false },
+        legend: { show: false },
+        scales: { x: { time: false }, y: { range: (_, __, most) => [0, Math.max(1, most)] } },
+        axes: [{ show: false }, { show: false }],
+        series: [{}, bars("--accent"), bars("--bad")],
+      },
+      data,
+      box,
+    );
+  }
+
+  #forget() {
+    this.#chart?.destroy();
+    this.#chart = null;
+    if (this.#client.state) this.#draw(this.#client.state.series);
+  }
+
+  async #save() {
+    const blob = await this.#client.ask("save");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(blob);
+    const name = String(this.#client.state?.start?.manifest ?? "census").split("/").at(-1).replace(/[^\w.-]+/g, "-");
+    link.download = `${name}.ndjson`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }
+}

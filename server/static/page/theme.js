@@ -1,0 +1,26 @@
+/** Light, dark, or as the system has it: kept for the next visit. */
+import { byId } from "./dom.js";
+
+const KEPT = "imagecensus.theme";
+const NEXT = { auto: "light", light: "dark", dark: "auto" };
+const SAYS = { auto: "as the system has them", light: "light", dark: "dark" };
+
+export function setUpTheme() {
+  const button = byId("theme-button");
+  const show = (theme) => {
+    if (theme === "auto") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    button.setAttribute("aria-label", `Colours: ${SAYS[theme]}`);
+    button.title = `Colours: ${SAYS[theme]}`;
+    dispatchEvent(new Event("theme"));
+  };
+  let theme = localStorage.getItem(KEPT);
+  if (!(theme in NEXT)) theme = "auto";
+  show(theme);
+  button.onclick = () => {
+    theme = NEXT[theme];
+    localStorage.setItem(KEPT, theme);
+    show(theme);
+  };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("theme")));
+}

@@ -1,0 +1,191 @@
+/**
+ * A list of any length of which only what is seen is there: a frame with a scrollbar, and as many items
+ * as fit. What an item shows is asked for by pages, and kept while it is near.
+ */
+import { make } from "./dom.js";
+
+const PAGE = 60;
+const BESIDE = 8; // items drawn above and below what is seen
+const KEPT_PAGES = 24;
+const MOST_PIXELS = 15_000_000; // browsers lose count of higher elements
+
+export class VirtualList {
+  /**
+   * @param {Object} how `height` of an item in pixels; `draw(element, item, at)` fills an element (item
+   *   is undefined while it is asked for); `load(from, to)` resolves to {total, items}; `open(item, at)`
+   */
+  constructor({ label, height, draw, load, open, head = null }) {
+    this.height = height;
+    this.total = 0;
+    this.active = 0; // the item that has the focus, or would
+    this.#draw = draw;
+    this.#load = load;
+    this.#open = open;
+    this.size = make("div", { class: "list-size", role: "presentation" });
+    this.element = make("div", { class: "list", role: "grid", tabIndex: 0, "aria-label": label }, head, this.size);
+    this.#head = head;
+    this.element.addEventListener("scroll", () => this.#soon(), { passive: true });
+    this.element.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => this.#soon()).observe(this.element);
+  }
+
+  #draw;
+  #load;
+  #open;
+  #head;
+  #pages = new Map(); // number → items; null while they are asked for
+  #elements = new Map(); // place → element
+  #spare = [];
+  #question = 0;
+  #frame = 0;
+
+  /** Forget everything: another question is asked. */
+  reset({ scroll = true } = {}) {
+    this.#question += 1;
+    this.#pages.clear();
+    this.total = 0;
+    if (scroll) {
+      this.active = 0;
+      this.element.scrollTop = 0;
+    }
+    this.refresh();
+  }
+
+  /** Ask anew for what is seen: there may be more of it, or other. */
+  refresh({ all = true } = {}) {
+    const [first, last] = this.#seen();
+    const pages = new Set();
+    for (let page = Math.floor(first / PAGE); page <= Math.floor(Math.max(last - 1, first) / PAGE); page++) pages.add(page);
+    for (const page of [...this.#pages.keys()]) if (!pages.has(page)) this.#pages.delete(page);
+    for (const page of pages) {
+      const held = this.#pages.get(page);
+      if (all || !held || held.length < PAGE) this.#ask(page);
+    }
+  }
+
+  /** Show the item at *at*, and let it have the focus. */
+  focus(at) {
+    this.active = Math.max(0, Math.min(at, this.total - 1));
+    const first = this.#first();
+    const fit = this.#room() / this.height;
+    if (this.active < first) this.element.scrollTop = this.#scrollOf(this.active);
+    else if (this.active + 1 > first + fit) this.element.scrollTop = this.#scrollOf(this.active + 1 - fit);
+    this.#paint();
+    this.#elements.get(this.active)?.focus({ preventScroll: true });
+  }
+
+  /** Pixels in which items are seen. */
+  #room() {
+    const head = this.#head?.offsetParent ? this.#head.offsetHeight : 0;
+    return Math.max(this.element.clientHeight - head, this.height);
+  }
+
+  /** Pixels that all of it would take, or as many as there may be. */
+  #pixels() {
+    return Math.min(this.total * this.height, MOST_PIXELS);
+  }
+
+  /** The item at the upper edge, a fraction where it is half out of sight. */
+  #first() {
+    const way = this.#pixels() - this.#room();
+    if (way <= 0) return 0;
+    return (Math.min(this.element.scrollTop, way) / way) * (this.total - this.#room() / this.height);
+  }
+
+  /** Where to scroll to for *first* to be at the upper edge. */
+  #scrollOf(first) {
+    const items = this.total - this.#room() / this.height;
+    return items <= 0 ? 0 : (first / items) * (this.#pixels() - this.#room());
+  }
+
+  #seen() {
+    const first = Math.max(0, Math.floor(this.#first()) - BESIDE);
+    return [first, Math.min(this.total, first + Math.ceil(this.#room() / this.height) + 2 * BESIDE)];
+  }
+
+  #soon() {
+    if (this.#frame) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.#paint();
+    });
+  }
+
+  async #ask(page) {
+    const question = this.#question;
+    if (!this.#pages.has(page)) this.#pages.set(page, null);
+    const { total, items } = await this.#load(page * PAGE, (page + 1) * PAGE);
+    if (question !== this.#question) return;
+    this.#pages.set(page, items);
+    this.total = total;
+    while (this.#pages.size > KEPT_PAGES) this.#pages.delete(this.#pages.keys().next().value);
+    this.#paint(true);
+  }
+
+  #paint(anew = false) {
+    const pixels = `${this.#pixels()}px`;
+    if (this.size.style.height !== pixels) this.size.style.height = pixels;
+    this.element.setAttribute("aria-rowcount", String(this.total));
+    const [first, last] = this.#seen();
+    for (const [at, element] of this.#elements) {
+      if (at < first || at >= last) {
+        this.#elements.delete(at);
+        element.hidden = true;
+        this.#spare.push(element);
+      }
+    }
+    // Of more than fits the pixels, the list is drawn where one has scrolled to, in its true size.
+    const offset = this.element.scrollTop - this.#first() * this.height;
+    const missing = new Set();
+    for (let at = first; at < last; at++) {
+      const page = Math.floor(at / PAGE);
+      const held = this.#pages.get(page);
+      if (held === undefined) missing.add(page);
+      const item = held?.[at % PAGE];
+      let element = this.#elements.get(at);
+      const fresh = element === undefined;
+      if (fresh) {
+        element = this.#spare.pop() ?? this.#made();
+        element.hidden = false;
+        this.#elements.set(at, element);
+        element.at = at;
+        element.setAttribute("aria-rowindex", String(at + 1));
+        element.item = undefined;
+      }
+      element.style.transform = `translateY(${offset + at * this.height}px)`;
+      element.tabIndex = at === this.active ? 0 : -1;
+      if (fresh || anew || element.item !== item) {
+        this.#draw(element, item, at);
+        element.item = item;
+      }
+    }
+    for (const page of missing) this.#ask(page);
+  }
+
+  #made() {
+    const element = make("div", { class: "list-item", role: "row" });
+    element.style.height = `${this.height}px`;
+    element.addEventListener("click", (event) => {
+      if (element.item === undefined || event.target.closest("a, button")) return;
+      this.active = element.at;
+      this.#open(element.item, element.at, event);
+    });
+    this.size.append(element);
+    return element;
+  }
+
+  #key(event) {
+    if (event.target.closest("button, input, select, a") || event.ctrlKey || event.metaKey || event.altKey) return;
+    const page = Math.max(1, Math.floor(this.element.clientHeight / this.height) - 1);
+    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
+    if (event.key in steps) {
+      event.preventDefault();
+      this.focus(Math.max(0, Math.min(this.total - 1, this.active + steps[event.key])));
+    } else if (event.key === "Enter" || event.key === " ") {
+      const element = this.#elements.get(this.active);
+      if (element?.item === undefined) return;
+      event.preventDefault();
+      this.#open(element.item, this.active, event);
+    }
+  }
+}

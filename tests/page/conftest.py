@@ -1,0 +1,95 @@
+"""The page of a real server in a real Chromium. Whatever goes wrong in it fails the test."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Page, async_playwright, expect
+
+from tests.page.acting import PATIENCE_MS
+from tests.page.browsers import ARGUMENTS, MISSING, Watch, find_chromium
+from tests.page.replaying import Replayed, replaying
+from tests.page.services import Service, running
+from tests.picture_hosts import PictureHost
+
+OpenPage = Callable[..., Awaitable[Page]]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The program; without one, these tests are skipped."""
+    found = find_chromium()
+    if found is None:
+        pytest.skip(MISSING)
+    return found
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """A browser for the whole session; each test has contexts of its own in it."""
+    expect.set_options(timeout=PATIENCE_MS)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+def watch() -> Watch:
+    """What goes wrong in the pages of this test; `watch.allow(pattern)` what is meant to."""
+    return Watch()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_page(browser: Browser, watch: Watch) -> AsyncIterator[OpenPage]:
+    """Open a URL in a context of its own: `open_page(url, viewport=…, color_scheme=…)`.
+
+    At the end of the test nothing unexpected may have been said or thrown or asked elsewhere.
+    """
+    async with AsyncExitStack() as stack:
+
+        async def opened(url: str, **options: Any) -> Page:
+            context = await browser.new_context(**options)
+            stack.push_async_callback(context.close)
+            context.set_default_timeout(PATIENCE_MS)
+            await watch.over(context, url)
+            page = await context.new_page()
+            await page.goto(url)
+            return page
+
+        yield opened
+    assert watch.unexpected() == []
+
+
+@pytest.fixture(scope="session")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, picture_host: PictureHost
+) -> Iterator[Service]:
+    """A service with a Redis and a consumer of its own, for the whole session."""
+    with running(tmp_path_factory.mktemp("page"), picture_host) as service:
+        yield service
+
+
+@pytest.fixture
+def start(tmp_path: Path, picture_host: PictureHost) -> Iterator[Callable[..., Service]]:
+    """Start a service of the test's own, once, with the settings given: `start(API_KEY="…")`."""
+    with ExitStack() as stack:
+        yield lambda **given: stack.enter_context(running(tmp_path, picture_host, **given))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(open_page: OpenPage, service: Service) -> Page:
+    """The page of `service`."""
+    return await open_page(service.url)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def replayed() -> AsyncIterator[Replayed]:
+    """A server of the page that answers what the test tells it to."""
+    async with replaying() as server:
+        yield server

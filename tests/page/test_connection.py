@@ -1,0 +1,323 @@
+"""What becomes of a census where the key is wrong, the service ends, or the line is cut."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from pathlib import Path
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.asserts import wait_until
+from tests.e2e.serving import started
+from tests.page.acting import ended, look, name, records, write
+from tests.page.browsers import Watch
+from tests.page.conftest import OpenPage
+from tests.page.cutting import proxied
+from tests.page.replaying import CUT, Replayed, image, start, summary
+from tests.page.services import Service, running
+from tests.picture_hosts import PictureHost
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+KEY = "a-key-of-sixteen-signs-or-more"
+JOB = "1763848000000-0"
+RESULTS = f"/api/v1/jobs/{JOB}/results"
+ROWS = 3000
+#: What Chromium says of each of these on its console.
+CUT_OFF = r"net::ERR_(INCOMPLETE_CHUNKED|CONNECTION|EMPTY_RESPONSE|ABORTED|SOCKET)"
+#: A job of few rows in many shards, so that there are many cursors.
+SMALL_SHARDS = {"SHARD_ROWS": "32"}
+
+
+def asked(url: str, body: Any = None, method: str | None = None) -> Any:
+    """A small answer of the API, as JSON."""
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urlopen(request, timeout=30) as answer:
+        text = answer.read()
+        return json.loads(text) if text else None
+
+
+async def job_of(service: Service, host: PictureHost, rows: int = ROWS) -> str:
+    """A job of so many rows, done: few pictures, asked for once each."""
+    lines = [f"r{row}\t{host}/picture/{row % 16}\n" for row in range(rows)]
+    (service.data_root / "many.tsv").write_text("id\turl\n" + "".join(lines), encoding="utf-8")
+    handed = {"filepath": "many.tsv"}
+    url = f"{service.url}/api/v1"
+    job = str((await asyncio.to_thread(asked, f"{url}/images_info_async", handed))["job"])
+
+    async def done() -> bool:
+        state = await asyncio.to_thread(asked, f"{url}/jobs/{job}")
+        return bool(state["state"] == "done")
+
+    async with asyncio.timeout(60):
+        while not await done():
+            await asyncio.sleep(0.05)
+    return job
+
+
+async def show(page: Page) -> None:
+    """Show the records of the newest job."""
+    await page.get_by_role("tab", name="Jobs").click()
+    await page.get_by_role("button", name="Show records").first.click()
+
+
+async def saved(page: Page) -> list[dict[str, Any]]:
+    """The lines that the page has, as it saves them."""
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Save lines").click()
+    path = await (await download.value).path()
+    lines = Path(path).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+async def check_whole(page: Page, rows: int) -> None:
+    """Every row came, and none twice."""
+    assert (await ended(page)).startswith("Complete")
+    await expect(page.locator("#count-rows")).to_have_text(f"{rows:,}")
+    lines = await saved(page)
+    indexes = [line["index"] for line in lines if line["type"] == "image"]
+    assert sorted(indexes) == list(range(rows))
+    assert lines[-1]["type"] == "summary"
+    assert lines[-1]["rows"] == rows
+
+
+async def test_a_wrong_key_is_asked_for_again(
+    open_page: OpenPage, start: Any, watch: Watch
+) -> None:
+    """By the keyboard alone: a wrong one, then the right one; then it is kept."""
+    watch.allow("status of 401")
+    page = await open_page(start(API_KEY=KEY).url)
+    await name(page, "pictures.tsv")
+    await look(page)
+    dialog = page.get_by_role("dialog", name="This service has a key")
+    await expect(page.get_by_label("Key", exact=True)).to_be_focused()
+
+    await page.keyboard.type("not-the-key-of-this-service")
+    await page.keyboard.press("Enter")
+
+    await expect(dialog.get_by_role("alert")).to_have_text("The key that was given is wrong.")
+    await expect(page.get_by_label("Key", exact=True)).to_be_focused()
+    await page.keyboard.type(KEY)
+    await page.keyboard.press("Enter")
+    await expect(dialog).not_to_be_visible()
+    assert (await ended(page)).startswith("Complete")
+    await page.get_by_role("tab", name="Jobs").click()
+    await expect(page.locator("#view-jobs")).to_contain_text("No jobs yet")
+
+
+async def test_without_a_key_nothing_is_asked_for_again(
+    open_page: OpenPage, start: Any, watch: Watch
+) -> None:
+    """Escape is no: it is told what is missing, and the dialog comes when it is wanted."""
+    watch.allow("status of 401")
+    page = await open_page(start(API_KEY=KEY).url)
+    await page.get_by_role("tab", name="Jobs").click()
+    dialog = page.get_by_role("dialog", name="This service has a key")
+    await expect(dialog).to_be_visible()
+
+    await page.keyboard.press("Escape")
+
+    await expect(dialog).not_to_be_visible()
+    problem = page.locator("#view-jobs > .problem")
+    await expect(problem).to_contain_text("Jobs can be seen with the key of this service.")
+    asked_before = len(watch.requests)
+    await page.evaluate("() => new Promise((resolve) => setTimeout(resolve, 2500))")
+    assert len(watch.requests) == asked_before
+
+    await problem.get_by_role("button", name="Give the key").click()
+    await page.keyboard.type(KEY)
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#view-jobs")).to_contain_text("No jobs yet")
+
+
+async def test_results_that_are_cut_again_and_again_come_whole(
+    open_page: OpenPage, start: Any, watch: Watch, picture_host: PictureHost
+) -> None:
+    """A proxy cuts each of the first connections in the middle of a line."""
+    watch.allow(CUT_OFF)
+    service = start(**SMALL_SHARDS)
+    await job_of(service, picture_host)
+    async with proxied(service.process.port) as proxy:
+        proxy.cut_after = [30_000, 620_000, 700_000, 640_000]
+        page = await open_page(proxy.url)
+        await show(page)
+
+        await check_whole(page, ROWS)
+        assert proxy.cuts == 4
+
+
+async def test_results_go_on_where_the_service_was_killed(
+    open_page: OpenPage, tmp_path: Path, watch: Watch, picture_host: PictureHost
+) -> None:
+    """Killed while they come, and started again on the same files."""
+    watch.allow(CUT_OFF)
+    with running(tmp_path, picture_host, **SMALL_SHARDS) as service:
+        await job_of(service, picture_host)
+        async with proxied(service.process.port) as proxy:
+            proxy.stall_after = 800_000
+            page = await open_page(proxy.url)
+            await show(page)
+            await proxy.stalled.wait()
+            before = int((await page.locator("#count-rows").inner_text()).replace(",", ""))
+            await asyncio.to_thread(service.process.end, signal.SIGKILL)
+            proxy.go_on.set()
+
+            await expect(page.locator("#tally-state")).to_contain_text("asked for again")
+            with started(tmp_path, **SMALL_SHARDS) as again:
+                proxy.upstream = again.port
+                await check_whole(page, ROWS)
+                assert before < ROWS
+
+
+async def test_a_job_that_is_deleted_while_it_is_followed(
+    open_page: OpenPage, start: Any, picture_host: PictureHost
+) -> None:
+    """It is told, once: nobody asks again."""
+    service = start(MAX_CONNECTIONS_PER_HOST="1")
+    slow = [f"{picture_host}/hostile/drip-body?{row}" for row in range(200)]
+    url = f"{service.url}/api/v1"
+    job = (await asyncio.to_thread(asked, f"{url}/images_info_async", {"images": slow}))["job"]
+    page = await open_page(service.url)
+    await page.get_by_role("tab", name="Jobs").click()
+    await expect(page.locator(".job .pill")).to_have_text("running")
+    await page.get_by_role("button", name="Show records").click()
+    await expect(page.locator("#tally-state")).to_contain_text("Running")
+
+    await asyncio.to_thread(asked, f"{url}/jobs/{job}", None, "DELETE")
+
+    assert await ended(page) == "Not complete: deleted"
+
+
+@pytest.mark.parametrize(("status", "says"), [(410, "no longer kept"), (404, "no such job")])
+async def test_a_job_that_is_gone_when_it_is_asked_for_again(
+    open_page: OpenPage, replayed: Replayed, watch: Watch, status: int, says: str
+) -> None:
+    """Cut, then gone: what came is kept, and it is told why there is no more."""
+    watch.allow(CUT_OFF)
+    watch.allow(f"status of {status}")
+    go_on = asyncio.Event()
+    jobs = {"jobs": [_job()], "next": None}
+    replayed.tell(jobs)
+    progress = {"type": "progress", "done": 2, "failed": 0, "cursor": "5-0"}
+    replayed.say(
+        start(), image(0), image(1), progress, image(2), go_on, CUT, method="GET", path=RESULTS
+    )
+    page = await open_page(replayed.url)
+    await show(page)
+    await expect(page.locator("#count-rows")).to_have_text("3")
+    replayed.tell({"status": status, "detail": says}, status=status, path=RESULTS)
+    go_on.set()
+
+    await expect(page.locator("#tally-problem")).to_contain_text(says)
+    assert (await ended(page)).startswith("The service refused")
+    await expect(records(page)).to_have_count(3)
+    asked_for = [one for one in replayed.asked if one.path == RESULTS]
+    assert [one.query.get("after") for one in asked_for] == [None, "5-0"]
+
+
+async def test_lines_that_come_again_count_once(
+    open_page: OpenPage, replayed: Replayed, watch: Watch
+) -> None:
+    """What came behind the last cursor comes again, and some of it was kept."""
+    watch.allow(CUT_OFF)
+    replayed.tell({"jobs": [_job()], "next": None})
+    progress = {"type": "progress", "done": 2, "failed": 0, "cursor": "5-0"}
+    cut = asyncio.Event()
+    first = (start(), image(0), image(1), progress, image(2), image(3), b'{"type":"im', cut, CUT)
+    replayed.say(*first, method="GET", path=RESULTS)
+    page = await open_page(replayed.url)
+    await show(page)
+    await expect(page.locator("#count-rows")).to_have_text("4")
+    replayed.say(
+        start(), image(3), image(2), image(4), summary(5), method="GET", path=RESULTS
+    )
+    cut.set()
+
+    assert await ended(page) == "Complete: 100 % ok"
+    await expect(page.locator("#count-rows")).to_have_text("5")
+
+
+async def test_a_stream_that_is_cut_is_told_and_kept(
+    open_page: OpenPage, replayed: Replayed, watch: Watch
+) -> None:
+    """A list that was sent is not sent again: what came stays."""
+    watch.allow(CUT_OFF)
+    replayed.say(start(), image(0), image(1), b'{"type":"image","ind', CUT)
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/0.jpg\nhttp://pictures.invalid/1.jpg\n")
+    await look(page)
+
+    assert await ended(page) == "Cut off after 2 rows"
+    await expect(page.locator("#tally-problem")).to_contain_text("What came is kept here")
+    await expect(records(page)).to_have_count(2)
+    assert len(replayed.asked) == 1
+
+
+async def test_who_comes_back_to_the_page_need_not_wait(
+    open_page: OpenPage, replayed: Replayed, watch: Watch
+) -> None:
+    """A service that is away is asked at once when the page is looked at again."""
+    watch.allow(CUT_OFF)
+    replayed.tell({"jobs": [_job()], "next": None})
+    replayed.say(start(), image(0), CUT, method="GET", path=RESULTS)
+    page = await open_page(replayed.url)
+    await show(page)
+    await expect(page.locator("#tally-state")).to_contain_text("asked for again")
+
+    def times() -> int:
+        return sum(one.path == RESULTS for one in replayed.asked)
+
+    await wait_until(lambda: times() >= 3, timeout=20)
+    for _ in range(6):  # more than come by themselves in the seconds a test has
+        before = times()
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await wait_until(lambda before=before: times() > before)
+        await expect(page.locator("#tally-state")).to_contain_text("asked for again")
+    replayed.say(start(), image(0), image(1), summary(2), method="GET", path=RESULTS)
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    assert await ended(page) == "Complete: 100 % ok"
+
+
+async def test_an_answer_that_is_not_of_the_service(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """A proxy that shows a page of its own with status 200: it is no census of nothing."""
+    replayed.tell({"sign": "in"}, method="POST", path="/api/v1/images_info")
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/0.jpg")
+    await look(page)
+
+    assert await ended(page) == "The service refused"
+    await expect(page.locator("#tally-problem")).to_contain_text("not the service")
+
+
+def _job(**members: Any) -> dict[str, Any]:
+    """What the service tells of a job that runs."""
+    return {
+        "id": JOB,
+        "kind": "images_info",
+        "state": "running",
+        "manifest": "images.tsv",
+        "options": {"depth": "header"},
+        "created": "2025-11-22T21:46:40.000Z",
+        "started": "2025-11-22T21:46:41.000Z",
+        "finished": None,
+        "rows": {"total": 5, "expected": None, "done": 2, "ok": 2, "failed": 0},
+        "errors": {},
+        "http_statuses": {},
+        "bytes": 4096,
+        "diagnosis": [],
+        "rate": 1.5,
+        "eta_seconds": 2,
+        "paused": False,
+        "reason": None,
+        "released": None,
+        "manifest_sha256": None,
+        **members,
+    }

@@ -1,0 +1,1 @@
+"""Spans of what is done, sent to a collector: only where the environment asks for it."""
