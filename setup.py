@@ -68,6 +68,7 @@ setup(
         "workers.tables",
         "workers.tracing",
         "server",
+        "server.openapi",
         "scripts.cli",
         "scripts.cli.files",
         "scripts.cli.jobs",

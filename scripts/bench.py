@@ -4,6 +4,7 @@ bench info           images_info beside a bare loop and the predecessor's way
 bench predict        batch_predict beside a tight loop, the predecessor's way and img2dataset
 bench profile-info   where the time of a row goes
 bench jobs           jobs: one consumer and two, small ones behind a large one, memory
+bench page           the page in Chromium, with 100,000 records
 """
 
 import argparse
@@ -64,6 +65,9 @@ def _options(arguments: list[str] | None = None) -> argparse.Namespace:
     add("--times", type=_positive, default=20, help="small jobs (%(default)s)")
     add("--large-rows", type=_positive, default=100_000, help="of the large job (%(default)s)")
     add("--json", type=Path, metavar="FILE", help="write the figures there")
+
+    add = parts.add_parser("page", parents=[_common(100_000)], help="the page").add_argument
+    add("--json", type=Path, metavar="FILE", help="write the figures of every turn there")
     options = parser.parse_args(arguments)
     if getattr(options, "folder", None) and not options.folder.is_dir():
         parser.error(f"--folder: {options.folder} is not a folder")
@@ -102,6 +106,10 @@ def main() -> int:
         import bench_jobs
 
         return bench_jobs.measure(options)
+    if options.part == "page":
+        import bench_page
+
+        return bench_page.measure(options)
     import bench_profile
 
     return bench_profile.show(options)

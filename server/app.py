@@ -29,9 +29,11 @@ def create_runner(
     settings: ServerSettings, *, resolver: AbstractResolver | None = None
 ) -> web.AppRunner:
     """The application and how it is served: lost clients cancel, bodies come as they were sent."""
+    app = create_app(settings, resolver=resolver)
     return Runner(
-        create_app(settings, resolver=resolver),
+        app,
         Gate(settings),
+        counts=app[keys.HTTP_COUNTS],
         handler_cancellation=True,
         auto_decompress=False,
         access_log=None,

@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import http_exceptions, web
 
-from server import access, keys, traced
+from server import access, traced
 from server.gate import Gate
 from server.http_counts import HttpCounts
 from server.problems import RequestError, problem_of
@@ -42,13 +42,17 @@ _WRONG = "the head, the framing or the Host, of which there is one, is not well 
 class Runner(web.AppRunner):
     """Runs an application behind a gate, on connections of our own kind."""
 
-    def __init__(self, app: web.Application, gate: Gate, **kwargs: Any) -> None:
+    def __init__(
+        self, app: web.Application, gate: Gate, *, counts: HttpCounts | None = None, **kwargs: Any
+    ) -> None:
+        """*counts* are told of every request."""
         super().__init__(app, keepalive_timeout=KEEP_SECONDS, **kwargs)
         self._gate = gate
+        self._counts = counts or HttpCounts()
 
     async def _make_server(self) -> web.Server:
         plain = await super()._make_server()
-        counts = self.app[keys.HTTP_COUNTS]
+        counts = self._counts
 
         async def guarded(request: web.Request) -> web.StreamResponse:
             self._gate.check(request)

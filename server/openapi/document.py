@@ -11,6 +11,7 @@ from aiohttp.typedefs import Handler
 from server.job_requests import check_query
 from server.openapi.answers import answer_schemas
 from server.openapi.lines import line_schemas
+from server.openapi.members import member_schemas
 from server.openapi.paths import paths
 from server.openapi.requests import parameters, request_schemas
 from server.openapi.shapes import TEXT
@@ -50,7 +51,12 @@ def describe(*, keyed: bool) -> dict[str, Any]:
         "tags": [{"name": name, "description": said} for name, said in _TAGS.items()],
         "paths": paths(),
         "components": {
-            "schemas": {**request_schemas(), **line_schemas(), **answer_schemas()},
+            "schemas": {
+                **request_schemas(),
+                **line_schemas(),
+                **member_schemas(),
+                **answer_schemas(),
+            },
             "parameters": parameters(),
             "headers": {
                 "RequestId": {

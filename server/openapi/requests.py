@@ -107,23 +107,28 @@ def query_of(model: type[Asked], *, job: bool) -> list[dict[str, Any]]:
         {
             "name": name,
             "in": "query",
-            "description": f"{said['description']} (beside a manifest as the body only)",
-            "schema": _in_query(name, _bare(said)),
+            "description": f"{said['description']}{_by_default(said)}; beside a manifest as the"
+            " body only",
+            "schema": _in_query(name, said),
         }
         for name, said in options.items()
         if name not in _MANIFEST and not (job and name in _STREAMS_ONLY)
     ]
 
 
+def _by_default(schema: Schema) -> str:
+    """In words: readers of the description would send what stands in `default`."""
+    value = schema.get("default")
+    return "" if value is None or value is False else f" (default {value})"
+
+
 def _in_query(name: str, schema: Schema) -> Schema:
     """One option as text."""
     if name in ("matte", "size"):
         return (MATTE if name == "matte" else SIDES)[True]
-    kinds = [kind for kind in schema.pop("anyOf", []) if kind != {"type": "null"}]
-    bare = {key: value for key, value in schema.items() if key != "description"}
-    if bare.get("default", 0) is None:
-        del bare["default"]
-    return {**bare, **(kinds[0] if kinds else {})}
+    kinds = [kind for kind in schema.get("anyOf", [schema]) if kind != {"type": "null"}]
+    unsaid = ("title", "default", "description")
+    return {key: value for key, value in kinds[0].items() if key not in unsaid}
 
 
 def body_of(kind: str, *, job: bool) -> dict[str, Any]:
@@ -187,7 +192,7 @@ def parameters() -> dict[str, dict[str, Any]]:
             "name": "Content-Encoding",
             "in": "header",
             "description": "of the body",
-            "schema": choice(("identity", "gzip", "zstd")),
+            "schema": choice(("", "identity", "gzip", "x-gzip", "zstd")),
         },
         "After": {
             "name": "after",

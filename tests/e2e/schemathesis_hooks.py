@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import json
 import zlib
 from typing import Any
@@ -32,7 +33,12 @@ _file = io.BytesIO()
 parquet.write_table(pa.table({"url": ROWS}), _file)
 schemathesis.openapi.media_type(PARQUET, st.just(_file.getvalue()))
 
-_CODINGS = {"gzip": gzip.compress, "zstd": zstandard.ZstdCompressor().compress}
+_numbers = itertools.count()
+_CODINGS = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+}
 
 
 @schemathesis.serializer("application/json", *TSV, *NDJSON, PARQUET)
@@ -54,18 +60,22 @@ def serialized(context: Any, value: Any) -> bytes:
 
 
 @schemathesis.hook
-def before_call(context: Any, case: Any, kwargs: Any) -> None:  # noqa: ARG001
+def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Options stand in the query or in JSON: the description says it in words alone."""
     if case.meta is None:
         return
-    if case.meta.generation.mode.is_positive and case.media_type == "application/json":
-        case.query = {}
+    if case.meta.generation.mode.is_positive:
+        if case.media_type == "application/json":
+            case.query = {}
+        if (key := case.headers.get("Idempotency-Key")) is not None:
+            # Of other requests the same key would be refused, all but once.
+            case.headers["Idempotency-Key"] = f"{key[:240]}{next(_numbers)}"
     if case.method == "DELETE" and case.meta.phase.name is TestPhase.STATEFUL:
         case.query.pop("through", None)  # with it the job stays: only results are dropped
 
 
 @schemathesis.check
-def refused_by_meaning(context: Any, response: Any, case: Any) -> None:  # noqa: ARG001
+def refused_by_meaning(context: Any, response: Any, case: Any) -> None:
     """A request that its schema allows is refused with 422 only for what no schema can say."""
     if (
         case.meta is None
@@ -75,14 +85,15 @@ def refused_by_meaning(context: Any, response: Any, case: Any) -> None:  # noqa:
         return
     told = response.json()
     fields = {wrong["field"] for wrong in told.get("errors", ())}
-    assert fields and fields <= OF_MEANING, f"refused, though it is as described: {told}"
+    assert fields, told
+    assert fields <= OF_MEANING, f"refused, though it is as described: {told}"
 
 
 _validators: dict[int, Draft202012Validator] = {}
 
 
 @schemathesis.check
-def lines_conformance(context: Any, response: Any, case: Any) -> None:  # noqa: ARG001
+def lines_conformance(context: Any, response: Any, case: Any) -> None:
     """Each line is as `itemSchema` says, and the last one is a summary."""
     kinds = response.headers.get("content-type", [""])
     if not kinds[0].startswith("application/x-ndjson"):

@@ -46,6 +46,7 @@ def readings(demo: Demo, request: pytest.FixtureRequest) -> Iterator[Readings]:
             readers.shutdown(cancel_futures=True)
 
 
+@pytest.mark.timeout(600)  # a page has many commands, and stands in line
 @pytest.mark.parametrize("page", READ, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_of_a_page_works(page: Path, readings: Readings) -> None:
     """One block after the other, in a terminal and a Python of the page's own."""

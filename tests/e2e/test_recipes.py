@@ -21,6 +21,7 @@ from tests.redis_servers import RedisServer
 from workers.jobs import keys
 from workers.jobs.fields import Job
 from workers.options import InfoOptions
+from workers.tracing.traceparent import Traceparent
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "redis.md").read_text(encoding="utf-8")
@@ -257,7 +258,9 @@ def written() -> set[str]:
 def test_every_field_of_a_job_is_documented(place: Place) -> None:
     """Those scripts write, those a request brings, and those jobs are seen to have."""
     documented = set(table("The hash of a job"))
-    head = {*Job(keys.KINDS[0], InfoOptions(), upload="it").head(), "created"}
+    trace = Traceparent("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", "01")
+    asked = Job(keys.KINDS[0], InfoOptions(), upload="it", traceparent=trace)
+    head = {*asked.head(), "created"}
     assert written() | head <= documented
 
     jobs = [place.until(place.submit()), place.until(place.submit("filepath", "no.tsv"), "failed")]

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests import picture_hosts
 from tests.page.acting import PATIENCE_MS
 from tests.page.browsers import ARGUMENTS, MISSING, Watch, find_chromium
 from tests.page.replaying import Replayed, replaying
@@ -73,6 +74,13 @@ def service(
     """A service with a Redis and a consumer of its own, for the whole session."""
     with running(tmp_path_factory.mktemp("page"), picture_host) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def slow_host() -> Iterator[PictureHost]:
+    """A host that takes two seconds for each answer: what is asked of it is under way for long."""
+    with picture_hosts.started("--made", "4", "--latency-ms", "2000") as host:
+        yield host
 
 
 @pytest.fixture

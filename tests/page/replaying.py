@@ -18,7 +18,7 @@ from aiohttp import web
 
 from server.static_files import READER_POLICY, StaticFiles
 
-__all__ = ["CUT", "Asked", "Replayed", "Reply", "image", "replaying", "start", "summary"]
+__all__ = ["CUT", "Asked", "Replayed", "Reply", "image", "line_of", "replaying", "start", "summary"]
 
 KEPT_BYTES = 1 << 16
 #: As a step of a reply: the connection ends here, without the end of the answer.
@@ -104,22 +104,23 @@ class Replayed:
             if isinstance(step, asyncio.Event):
                 await step.wait()
             else:
-                await response.write(step if isinstance(step, bytes) else _line(step))
+                await response.write(step if isinstance(step, bytes) else line_of(step))
         return response
 
 
-def _line(line: Line) -> bytes:
+def line_of(line: Line) -> bytes:
+    """As the service writes it."""
     return json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def start(**options: Any) -> dict[str, Any]:
+def start(manifest: str | None = None, **options: Any) -> dict[str, Any]:
     """The first line of a stream of facts."""
     return {
         "type": "start",
         "schema": 1,
         "kind": "images_info",
         "job": None,
-        "manifest": None,
+        "manifest": manifest,
         "options": {"depth": "header", **options},
     }
 

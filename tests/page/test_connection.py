@@ -7,7 +7,6 @@ import json
 import signal
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 from playwright.async_api import Page, expect
@@ -18,6 +17,7 @@ from tests.page.acting import ended, look, name, records, write
 from tests.page.browsers import Watch
 from tests.page.conftest import OpenPage
 from tests.page.cutting import proxied
+from tests.page.handing_in import JOB, Api, told
 from tests.page.replaying import CUT, Replayed, image, start, summary
 from tests.page.services import Service, running
 from tests.picture_hosts import PictureHost
@@ -25,39 +25,20 @@ from tests.picture_hosts import PictureHost
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 KEY = "a-key-of-sixteen-signs-or-more"
-JOB = "1763848000000-0"
 RESULTS = f"/api/v1/jobs/{JOB}/results"
 ROWS = 3000
 #: What Chromium says of each of these on its console.
 CUT_OFF = r"net::ERR_(INCOMPLETE_CHUNKED|CONNECTION|EMPTY_RESPONSE|ABORTED|SOCKET)"
 #: A job of few rows in many shards, so that there are many cursors.
-SMALL_SHARDS = {"SHARD_ROWS": "32"}
-
-
-def asked(url: str, body: Any = None, method: str | None = None) -> Any:
-    """A small answer of the API, as JSON."""
-    data = None if body is None else json.dumps(body).encode()
-    request = Request(url, data, {"Content-Type": "application/json"}, method=method)
-    with urlopen(request, timeout=30) as answer:
-        text = answer.read()
-        return json.loads(text) if text else None
+SMALL_SHARDS = {"SHARD_ROWS": "16"}
 
 
 async def job_of(service: Service, host: PictureHost, rows: int = ROWS) -> str:
     """A job of so many rows, done: few pictures, asked for once each."""
     lines = [f"r{row}\t{host}/picture/{row % 16}\n" for row in range(rows)]
     (service.data_root / "many.tsv").write_text("id\turl\n" + "".join(lines), encoding="utf-8")
-    handed = {"filepath": "many.tsv"}
-    url = f"{service.url}/api/v1"
-    job = str((await asyncio.to_thread(asked, f"{url}/images_info_async", handed))["job"])
-
-    async def done() -> bool:
-        state = await asyncio.to_thread(asked, f"{url}/jobs/{job}")
-        return bool(state["state"] == "done")
-
-    async with asyncio.timeout(60):
-        while not await done():
-            await asyncio.sleep(0.05)
+    job = await Api(service).hand_in(filepath="many.tsv")
+    await Api(service).done(job)
     return job
 
 
@@ -72,8 +53,8 @@ async def saved(page: Page) -> list[dict[str, Any]]:
     async with page.expect_download() as download:
         await page.get_by_role("button", name="Save lines").click()
     path = await (await download.value).path()
-    lines = Path(path).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]
+    text = await asyncio.to_thread(path.read_text, encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 async def check_whole(page: Page, rows: int) -> None:
@@ -131,6 +112,7 @@ async def test_without_a_key_nothing_is_asked_for_again(
     assert len(watch.requests) == asked_before
 
     await problem.get_by_role("button", name="Give the key").click()
+    await expect(page.get_by_label("Key", exact=True)).to_be_focused()
     await page.keyboard.type(KEY)
     await page.keyboard.press("Enter")
     await expect(page.locator("#view-jobs")).to_contain_text("No jobs yet")
@@ -144,7 +126,7 @@ async def test_results_that_are_cut_again_and_again_come_whole(
     service = start(**SMALL_SHARDS)
     await job_of(service, picture_host)
     async with proxied(service.process.port) as proxy:
-        proxy.cut_after = [30_000, 620_000, 700_000, 640_000]
+        proxy.cut_after = [30_000, 350_000, 350_000, 350_000]
         page = await open_page(proxy.url)
         await show(page)
 
@@ -176,22 +158,22 @@ async def test_results_go_on_where_the_service_was_killed(
 
 
 async def test_a_job_that_is_deleted_while_it_is_followed(
-    open_page: OpenPage, start: Any, picture_host: PictureHost
+    open_page: OpenPage, start: Any, slow_host: PictureHost
 ) -> None:
     """It is told, once: nobody asks again."""
     service = start(MAX_CONNECTIONS_PER_HOST="1")
-    slow = [f"{picture_host}/hostile/drip-body?{row}" for row in range(200)]
-    url = f"{service.url}/api/v1"
-    job = (await asyncio.to_thread(asked, f"{url}/images_info_async", {"images": slow}))["job"]
+    slow = [f"{slow_host}/picture/{row}" for row in range(200)]
+    job = await Api(service).hand_in(images=slow)
     page = await open_page(service.url)
     await page.get_by_role("tab", name="Jobs").click()
     await expect(page.locator(".job .pill")).to_have_text("running")
     await page.get_by_role("button", name="Show records").click()
     await expect(page.locator("#tally-state")).to_contain_text("Running")
 
-    await asyncio.to_thread(asked, f"{url}/jobs/{job}", None, "DELETE")
+    await Api(service).ask(f"jobs/{job}", method="DELETE")
 
     assert await ended(page) == "Not complete: deleted"
+    await expect(page.locator("#tally-stop")).to_be_hidden()
 
 
 @pytest.mark.parametrize(("status", "says"), [(410, "no longer kept"), (404, "no such job")])
@@ -202,7 +184,7 @@ async def test_a_job_that_is_gone_when_it_is_asked_for_again(
     watch.allow(CUT_OFF)
     watch.allow(f"status of {status}")
     go_on = asyncio.Event()
-    jobs = {"jobs": [_job()], "next": None}
+    jobs = {"jobs": [told()], "next": None}
     replayed.tell(jobs)
     progress = {"type": "progress", "done": 2, "failed": 0, "cursor": "5-0"}
     replayed.say(
@@ -226,7 +208,7 @@ async def test_lines_that_come_again_count_once(
 ) -> None:
     """What came behind the last cursor comes again, and some of it was kept."""
     watch.allow(CUT_OFF)
-    replayed.tell({"jobs": [_job()], "next": None})
+    replayed.tell({"jobs": [told()], "next": None})
     progress = {"type": "progress", "done": 2, "failed": 0, "cursor": "5-0"}
     cut = asyncio.Event()
     first = (start(), image(0), image(1), progress, image(2), image(3), b'{"type":"im', cut, CUT)
@@ -234,9 +216,7 @@ async def test_lines_that_come_again_count_once(
     page = await open_page(replayed.url)
     await show(page)
     await expect(page.locator("#count-rows")).to_have_text("4")
-    replayed.say(
-        start(), image(3), image(2), image(4), summary(5), method="GET", path=RESULTS
-    )
+    replayed.say(start(), image(3), image(2), image(4), summary(5), method="GET", path=RESULTS)
     cut.set()
 
     assert await ended(page) == "Complete: 100 % ok"
@@ -248,10 +228,13 @@ async def test_a_stream_that_is_cut_is_told_and_kept(
 ) -> None:
     """A list that was sent is not sent again: what came stays."""
     watch.allow(CUT_OFF)
-    replayed.say(start(), image(0), image(1), b'{"type":"image","ind', CUT)
+    cut = asyncio.Event()
+    replayed.say(start(), image(0), image(1), b'{"type":"image","ind', cut, CUT)
     page = await open_page(replayed.url)
     await write(page, "http://pictures.invalid/0.jpg\nhttp://pictures.invalid/1.jpg\n")
     await look(page)
+    await expect(page.locator("#count-rows")).to_have_text("2")
+    cut.set()
 
     assert await ended(page) == "Cut off after 2 rows"
     await expect(page.locator("#tally-problem")).to_contain_text("What came is kept here")
@@ -264,7 +247,7 @@ async def test_who_comes_back_to_the_page_need_not_wait(
 ) -> None:
     """A service that is away is asked at once when the page is looked at again."""
     watch.allow(CUT_OFF)
-    replayed.tell({"jobs": [_job()], "next": None})
+    replayed.tell({"jobs": [told()], "next": None})
     replayed.say(start(), image(0), CUT, method="GET", path=RESULTS)
     page = await open_page(replayed.url)
     await show(page)
@@ -295,29 +278,3 @@ async def test_an_answer_that_is_not_of_the_service(
 
     assert await ended(page) == "The service refused"
     await expect(page.locator("#tally-problem")).to_contain_text("not the service")
-
-
-def _job(**members: Any) -> dict[str, Any]:
-    """What the service tells of a job that runs."""
-    return {
-        "id": JOB,
-        "kind": "images_info",
-        "state": "running",
-        "manifest": "images.tsv",
-        "options": {"depth": "header"},
-        "created": "2025-11-22T21:46:40.000Z",
-        "started": "2025-11-22T21:46:41.000Z",
-        "finished": None,
-        "rows": {"total": 5, "expected": None, "done": 2, "ok": 2, "failed": 0},
-        "errors": {},
-        "http_statuses": {},
-        "bytes": 4096,
-        "diagnosis": [],
-        "rate": 1.5,
-        "eta_seconds": 2,
-        "paused": False,
-        "reason": None,
-        "released": None,
-        "manifest_sha256": None,
-        **members,
-    }

@@ -16,6 +16,7 @@ from server.app import create_app
 from server.gate import Gate
 from server.listener import Runner
 from server.settings import ServerSettings
+from server.static_files import StaticFiles
 from tests.server.serving import INFO, TSV, Served, serving
 from workers.environment import read_settings
 
@@ -127,9 +128,16 @@ async def test_what_resembles_an_open_path_is_not(keyed: Served, path: str) -> N
 
 async def test_no_route_lies_where_all_is_open() -> None:
     """The folder of static files holds nothing that does work."""
-    for resource in create_app(ServerSettings()).router.resources():
-        if resource.canonical.startswith(gate.OPEN_FOLDER):
-            assert isinstance(resource, web.StaticResource)
+    routes = create_app(ServerSettings()).router.routes()
+    open_ones = [
+        route
+        for route in routes
+        if route.resource is not None and route.resource.canonical.startswith(gate.OPEN_FOLDER)
+    ]
+
+    assert {route.method for route in open_ones} == {"GET", "HEAD"}
+    for route in open_ones:
+        assert route.handler.__func__ is StaticFiles.file
 
 
 async def test_a_request_without_the_key_is_refused_before_its_body(keyed: Served) -> None:

@@ -14,6 +14,7 @@ from server.app import create_app
 from server.openapi.document import PATH, describe
 from server.requests import MANIFEST_TYPES
 from server.settings import ServerSettings
+from server.static_files import READER_POLICY
 from tests.server.described import Described
 from tests.server.serving import Served
 from workers.asked import ASKED
@@ -75,7 +76,9 @@ def test_every_status_of_the_documents_is_described(described: Described) -> Non
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     table = text[text.index("## Errors of a request") :]
     told = {
-        int(one) for row in re.findall(r"^\| ([\d, ]+) \|", table, re.M) for one in row.split(",")
+        int(one)
+        for row in re.findall(r"^\| ([\d, ]+) \|", table, re.MULTILINE)
+        for one in row.split(",")
     }
     responses = described.document["components"]["responses"]
     used = {int(status) for *_, said in described.operations() for status in said["responses"]}
@@ -121,7 +124,7 @@ def test_objects_of_ours_are_closed(described: Described) -> None:
             if schema.get("type") == "object" and "additionalProperties" not in schema:
                 open_ones.append(name)
             for key, one in schema.items():
-                look(f"{name}.{key}" if key not in ("properties",) else name, one)
+                look(f"{name}.{key}" if key != "properties" else name, one)
 
     for name, schema in described.document["components"]["schemas"].items():
         look(name, schema)
@@ -160,3 +163,17 @@ async def test_what_answers_without_the_key_says_so(serve: Any) -> None:
     for method, path, said in document.operations():
         answer = await served.ask(path.replace("{id}", "1-1"), method=method)
         assert (answer.status == 401) == ("security" not in said), path
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_page_of_it_is_a_shell(serve: Any) -> None:
+    """It answers without the key, tells nothing, and lets no script in that is not a file here."""
+    served: Served = await serve(api_key=KEY)
+    answer = await served.ask("/docs", method="GET", headers={"Accept-Encoding": "identity"})
+
+    text = answer.body.decode()
+    assert answer.status == 200
+    assert answer.headers["Content-Security-Policy"] == READER_POLICY
+    assert re.findall(r"<script(?![^>]* src=)|<style| on\w+=|https?://", text) == []
+    for place in re.findall(r'(?:src|href)="(/static/[^"]+)"', text):
+        assert (await served.ask(place, method="GET")).status == 200, place

@@ -219,7 +219,7 @@ async def test_jobs_that_are_not_done(queue: Queue) -> None:
     await running.feed(1, offset=10, size=20)
     described.check_answer("GET", ONE, await queue.get(f"/{running.job}"))
     running.limit = 0
-    assert await running.feed(1) == b"FULL"
+    assert await running.feed(1) == b"PAUSED"
     paused = await queue.get(f"/{running.job}")
     assert paused.json()["paused"] is True
     described.check_answer("GET", ONE, paused)

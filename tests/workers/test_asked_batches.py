@@ -27,7 +27,9 @@ def test_nothing_asked_is_the_defaults() -> None:
     assert options() == BatchOptions() == options(batch_size=0, size=None)
 
 
-@pytest.mark.parametrize("size", ["224x112", "224 x 112", "224,112", "224×112", [224, 112]])
+@pytest.mark.parametrize(
+    "size", ["224x112", "224 x 112", "224,112", "224×112", [224, 112], [224.0, 112]]
+)
 def test_sizes_are_width_and_height(size: object) -> None:
     """However they are written."""
     assert options(size=size).size == (224, 112)
@@ -54,6 +56,9 @@ def test_one_number_is_a_square(size: object) -> None:
         [1],
         [1, 2, 3],
         [1, 0],
+        [1, 64.5],
+        [1, float("inf")],
+        [float("nan"), 1],
         ["1", 2],
         {},
     ],
@@ -78,6 +83,7 @@ def test_wrong_batch_sizes(size: object) -> None:
         ("white", "#ffffff"),
         ("black", "#000000"),
         ([1, 2, 255], "#0102ff"),
+        ([1.0, 2, 255.0], "#0102ff"),
         ("1, 2, 255", "#0102ff"),
     ],
 )
@@ -85,7 +91,10 @@ def test_mattes(matte: object, kept: str) -> None:
     assert options(matte=matte).matte == kept
 
 
-@pytest.mark.parametrize("matte", ["", "beige", "#12", "#12345", [1, 2], [1, 2, 256], "a,b,c", 7])
+@pytest.mark.parametrize(
+    "matte",
+    ["", "beige", "#12", "#12345", [1, 2], [1, 2, 256], [1, 2, 2.5], ["fff"], "a,b,c", 7],
+)
 def test_wrong_mattes(matte: object) -> None:
     (told,) = wrong(matte=matte)
     assert told.startswith("matte: ")

@@ -32,12 +32,12 @@ export async function compare(records, { bits, repeats }, over) {
   const kept = records.length;
   const { rows, hashed } = rowsOf(records, repeats);
   const { hashes, high, low } = distinct(records, rows);
-  const near = new Near(high, low);
+  const near = new Near(high, low, bits);
   const groups = [];
   let slice = performance.now();
   for (let place = 0; place < hashes.length; place++) {
     if (near.isTaken(place)) continue;
-    const others = near.take(place, bits);
+    const others = near.take(place);
     if (others.length || hashes[place].length > 1) groups.push(grouped(records, hashes, place, others));
     if (performance.now() - slice > SLICE_MS) {
       mine.done = place / hashes.length;

@@ -5,7 +5,7 @@ const SIDES = [1, 64, 128, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 819
 /** One and three of each power of ten: a tenth more of anything is rarely another bucket. */
 const BYTES = [0, 300, ...thirds(1e3, 1e8), Infinity];
 // What repeats another row's URL took no time at all: it is not a fetch.
-const TIMES = [0.001, 3, ...thirds(10, 1e5), Infinity];
+const TIMES = [0.001, 3, ...thirds(10, 1e4), 60_000, 300_000, Infinity];
 const MOST_NAMES = 12;
 
 /**

@@ -1,22 +1,27 @@
 /**
  * Which of many 64-bit hashes differ from one by few bits, without comparing all with all.
  *
- * Multi-index hashing: Norouzi, Punjani and Fleet, "Fast Exact Search in Hamming Space with
- * Multi-Index Hashing", IEEE TPAMI 36 (2014). A hash is cut into four parts of 16 bits, with a table
- * for each. Two hashes that differ by at most d = 4 r + a bits differ by at most r bits in one of the
- * first a + 1 parts, or by at most r - 1 in one of the others: else they would differ by d + 1. So
- * only tables at parts so near need be looked into, and what lies there is compared whole.
+ * Multi-index hashing (Norouzi, Punjani, Fleet: "Fast Exact Search in Hamming Space with Multi-Index
+ * Hashing", IEEE TPAMI 36, 2014): a hash is cut into four parts of 16 bits, with a table for each.
+ * Hashes that differ by at most d bits cannot differ by more than r bits in every part, if all r + 1
+ * together are more than d. So only table entries so near need be looked at, and are compared whole.
+ *
+ * The r need not be equal (Qin and others: "GPH: Similarity Search in Hamming Space", ICDE 2018). A
+ * part that is the same in many hashes would find them all: it gets a small r, or none. What costs
+ * least is seen by trying some of the hashes.
  */
 
 const PARTS = 4;
 const KEYS = 1 << 16;
-/** The widest that is asked for: parts then differ by three bits at most. */
+const SAMPLES = 48;
+/** The widest that a part is searched: two parts could then do it alone for the widest distance. */
+const WIDEST = 6;
 export const MOST_BITS = 12;
 
-/** All parts with so few bits set, those with fewer first; `WITHIN[r]` of them have r bits at most. */
+/** Differences of a part, those of fewer bits first; `WITHIN[r + 1]` of them have r bits at most. */
 const FLIPS = [];
-const WITHIN = [];
-for (let bits = 0; bits <= MOST_BITS / PARTS; bits++) {
+const WITHIN = [0];
+for (let bits = 0; bits <= WIDEST; bits++) {
   for (let part = 0; part < KEYS; part++) if (bitsOf(part) === bits) FLIPS.push(part);
   WITHIN.push(FLIPS.length);
 }
@@ -32,13 +37,17 @@ export function bitsOf(number) {
 export class Near {
   #high;
   #low;
+  #most;
   #taken;
   #tables = []; // for each part: where the places of a key start, where they end, and the places
+  #widths; // for each part: so many of FLIPS are looked at
 
-  /** @param {Uint32Array} high @param {Uint32Array} low the halves of the hashes */
-  constructor(high, low) {
-    this.#high = high;
-    this.#low = low;
+  /**
+   * @param {Uint32Array} high @param {Uint32Array} low the halves of hashes, each another
+   * @param {number} most bits by which what is found differs
+   */
+  constructor(high, low, most) {
+    [this.#high, this.#low, this.#most] = [high, low, most];
     this.#taken = new Uint8Array(high.length);
     for (let part = 0; part < PARTS; part++) {
       const starts = new Uint32Array(KEYS + 1);
@@ -49,6 +58,8 @@ export class Near {
       for (let place = 0; place < high.length; place++) places[ends[this.#key(part, place)]++] = place;
       this.#tables.push({ starts, ends, places });
     }
+    // Each is another: none differs by no bit.
+    this.#widths = most ? cheapest(this.#tables.map((_, part) => this.#costs(part)), most) : [];
   }
 
   isTaken(place) {
@@ -56,19 +67,37 @@ export class Near {
   }
 
   /**
-   * Take the hash at *place* and all that differ from it by *most* bits at most.
+   * Take the hash at *place* and all that are near it.
    *
    * @returns {[number, number][]} place and distance of the others, in no order
    */
-  take(place, most) {
-    this.#taken[place] = 1;
+  take(place) {
+    const [highs, lows, taken, most] = [this.#high, this.#low, this.#taken, this.#most];
+    const [high, low] = [highs[place], lows[place]];
     const found = [];
-    const near = Math.floor(most / PARTS);
-    for (let part = 0; part < PARTS; part++) {
-      const radius = part <= most % PARTS ? near : near - 1;
-      const key = this.#key(part, place);
-      const keys = radius < 0 ? 0 : WITHIN[radius];
-      for (let flip = 0; flip < keys; flip++) this.#look(part, key ^ FLIPS[flip], place, most, found);
+    taken[place] = 1;
+    for (let part = 0; part < this.#widths.length; part++) {
+      const { starts, ends, places } = this.#tables[part];
+      const own = this.#key(part, place);
+      const width = this.#widths[part];
+      for (let flip = 0; flip < width; flip++) {
+        const key = own ^ FLIPS[flip];
+        let end = ends[key];
+        for (let at = starts[key]; at < end; ) {
+          const other = places[at];
+          if (!taken[other]) {
+            const distance = bitsOf(high ^ highs[other]) + bitsOf(low ^ lows[other]);
+            if (distance > most) {
+              at += 1;
+              continue;
+            }
+            taken[other] = 1;
+            found.push([other, distance]);
+          }
+          places[at] = places[--end]; // what is taken is never looked at again
+        }
+        ends[key] = end;
+      }
     }
     return found;
   }
@@ -78,23 +107,40 @@ export class Near {
     return part % 2 ? half & 0xffff : half >>> 16;
   }
 
-  #look(part, key, place, most, found) {
-    const { starts, ends, places } = this.#tables[part];
-    const [high, low, taken] = [this.#high, this.#low, this.#taken];
-    let end = ends[key];
-    for (let at = starts[key]; at < end; ) {
-      const other = places[at];
-      if (!taken[other]) {
-        const distance = bitsOf(high[place] ^ high[other]) + bitsOf(low[place] ^ low[other]);
-        if (distance > most) {
-          at += 1;
-          continue;
+  /** What it costs to search a part so wide, by `WITHIN`: entries that are looked at, of some hashes. */
+  #costs(part) {
+    const { starts } = this.#tables[part];
+    const costs = new Array(WITHIN.length).fill(0);
+    for (let sample = 0; sample < SAMPLES; sample++) {
+      const own = this.#key(part, Math.floor((sample * this.#high.length) / SAMPLES));
+      let cost = 0;
+      for (let width = 1; width < WITHIN.length; width++) {
+        for (let flip = WITHIN[width - 1]; flip < WITHIN[width]; flip++) {
+          const key = own ^ FLIPS[flip];
+          cost += 1 + starts[key + 1] - starts[key];
         }
-        taken[other] = 1;
-        found.push([other, distance]);
+        costs[width] += cost;
       }
-      places[at] = places[--end]; // what is taken is never looked at again
     }
-    ends[key] = end;
+    return costs;
   }
+}
+
+/** How wide to search each part so that all widths together are more than *most*, at the least cost. */
+function cheapest(costs, most) {
+  let best = null;
+  const widths = new Array(costs.length).fill(0);
+  const choose = (part, left, cost) => {
+    if (best !== null && cost >= best.cost) return;
+    if (part === costs.length) {
+      if (left <= 0) best = { cost, widths: widths.map((width) => WITHIN[width]) };
+      return;
+    }
+    for (let width = 0; width < WITHIN.length; width++) {
+      widths[part] = width;
+      choose(part + 1, left - width, cost + costs[part][width]);
+    }
+  };
+  choose(0, most + 1, 0);
+  return best.widths;
 }

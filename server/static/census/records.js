@@ -70,8 +70,8 @@ export class Records {
     }
     const { error, image_info: info, fetch } = record;
     this.lines.push(line);
-    this.ids.push(record.id ?? "");
-    this.urls.push(record.url ?? "");
+    this.ids.push(String(record.id ?? ""));
+    this.urls.push(String(record.url ?? ""));
     this.index.push(record.index);
     this.code.push(error ? this.codes.number(error.code) : 0);
     this.status.push(error?.http_status ?? 0);

@@ -16,6 +16,7 @@ const SORT_MS = 700;
  * @property {number} [status] of HTTP, with `code: "http_status"`
  * @property {string|null} [host]
  * @property {string} [format]
+ * @property {string} [mode] of colours
  * @property {string} [change]
  * @property {string} [flag] of a prediction
  * @property {string} [label] of a prediction
@@ -96,6 +97,7 @@ function predicate(records, view) {
   if (view.status) tests.push((row) => records.status.at(row) === view.status);
   if (view.host !== undefined) named(records.hosts, records.host, view.host);
   if (view.format) named(records.formats, records.format, view.format);
+  if (view.mode) named(records.modes, records.mode, view.mode);
   if (view.change) named(records.changes, records.change, view.change);
   if (view.label) named(records.labels, records.label, view.label);
   if (view.mark) tests.push(MARK[view.mark] ? (row) => (records.marks.at(row) & MARK[view.mark]) !== 0 : none);

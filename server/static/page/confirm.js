@@ -10,14 +10,11 @@ import { make } from "./dom.js";
 export function confirmed({ title, says, yes, no = "Keep it" }) {
   return new Promise((resolve) => {
     const dialog = make("dialog", { class: "confirm", role: "alertdialog", "aria-labelledby": "confirm-title", "aria-describedby": "confirm-says" });
+    const button = (words, value, props = {}) => make("button", { type: "button", onclick: () => dialog.close(value), ...props }, words);
     dialog.append(
-      make(
-        "form",
-        { method: "dialog" },
-        make("h2", { id: "confirm-title" }, title),
-        make("div", { id: "confirm-says" }, says.map((text) => make("p", {}, text))),
-        make("p", { class: "buttons" }, make("button", { value: "", autofocus: true }, no), make("button", { value: "yes", class: "danger" }, yes)),
-      ),
+      make("h2", { id: "confirm-title" }, title),
+      make("div", { id: "confirm-says" }, says.map((text) => make("p", {}, text))),
+      make("p", { class: "buttons" }, button(no, "", { autofocus: true }), button(yes, "yes", { class: "danger" })),
     );
     dialog.onclick = (event) => event.target === dialog && dialog.close("");
     dialog.onclose = () => {

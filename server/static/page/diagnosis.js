@@ -6,17 +6,23 @@ const ASK_MS = 5000; // how often a job that runs is asked
 
 export class Diagnosis {
   element = make("section", { class: "card diagnosis", "aria-label": "Diagnosis" });
-  #job = null; // its answer, while it runs
-  #asked = null; // which job, once it is asked
+  #state = null;
+  #job = null; // what the service answered of it
+  #asked = null; // which job is asked for again and again
   #timer = 0;
   #said = "";
 
   /** Say what there is to say of a census now. */
   show(state) {
+    this.#state = state;
     const job = state.start?.job ?? null;
     if (state.summary) this.hide();
-    else if (job !== null && job !== this.#asked) this.#ask(job);
-    const found = state.summary?.diagnosis ?? this.#job?.diagnosis ?? [];
+    else if (job !== null && job !== this.#asked) this.#ask((this.#asked = job));
+    this.#draw(state, job);
+  }
+
+  #draw(state, job) {
+    const found = (state.summary ?? this.#job)?.diagnosis ?? [];
     const words = found.length ? found.map(({ says }) => says) : [silence(state, job)];
     if (this.#said === words.join("\n")) return;
     this.#said = words.join("\n");
@@ -44,14 +50,16 @@ export class Diagnosis {
   }
 
   async #ask(job) {
-    this.#asked = job;
+    let answer = null;
     try {
-      const answer = await ask("GET", `/api/v1/jobs/${encodeURIComponent(job)}`);
-      if (this.#asked === job) this.#job = answer;
+      answer = await ask("GET", `/api/v1/jobs/${encodeURIComponent(job)}`);
     } catch {
       // The strip of numbers says that the service does not answer; this is asked again.
     }
-    if (this.#asked === job) this.#timer = setTimeout(() => (this.#asked = null), ASK_MS); // with what comes next
+    if (this.#asked !== job) return;
+    this.#job = answer ?? this.#job;
+    this.#draw(this.#state, job);
+    this.#timer = setTimeout(() => this.#ask(job), ASK_MS);
   }
 }
 

@@ -85,13 +85,13 @@ export class FiguresView {
     if (state.rows === 0) return say(this.empty, this.#client.busy ? "No row has come yet." : "No rows.");
     this.#total(totals(found, state));
     this.#names("formats", found.formats, (format) => ({ format }), formats(found));
-    this.#names("modes", found.modes, null, "As the decoder names them.");
+    this.#names("modes", found.modes, (mode) => ({ mode }), "As the decoder names them.");
     this.#names("labels", found.labels, (label) => ({ label }), "The label with the highest score.");
     this.#names("flags", found.flags, (flag) => ({ flag }), `${some(found.flagged, "row")} with a flag.`);
     this.#buckets("side", found.side, pixels, sides(found));
     this.#buckets("bytes", found.bytes, bytes, spread(found.bytes, bytes));
     this.#buckets("ms", found.ms, time, `${spread(found.ms, time)} Of ${some(found.ms.rows, "row")} that were fetched, failed ones too.`);
-    this.#chart.draw(state.series, this.#client.busy);
+    this.#chart.draw(state.series);
   }
 
   /** @param {[string, string][]} pairs what, and how much of it in words */
@@ -105,7 +105,7 @@ export class FiguresView {
 
   #names(name, { list, others }, view, words) {
     const all = list.reduce((sum, { rows }) => sum + rows, 0) + others;
-    const bars = list.map(({ key, rows }) => ({ key, words: key, rows, go: view && (() => this.#look(view(key))) }));
+    const bars = list.map(({ key, rows }) => ({ key, words: key, rows, go: () => this.#look(view(key)) }));
     if (others) bars.push({ key: "\0others", words: "others", rows: others });
     this.#card(name, bars, name === "labels" || name === "flags" ? { all: this.#client.state.kept } : { all }, words);
   }
@@ -130,7 +130,11 @@ export class FiguresView {
 }
 
 const pixels = (number) => (Number.isFinite(number) ? `${count(number)} px` : "");
-const time = (ms) => (ms >= 1000 ? span(ms / 1000) : `${ms >= 10 ? count(ms) : Math.round(ms * 10) / 10} ms`);
+
+function time(ms) {
+  if (ms >= 60_000 && ms % 60_000 === 0) return `${ms / 60_000} min`;
+  return ms >= 1000 ? span(ms / 1000) : `${ms >= 10 ? count(ms) : Math.round(ms * 10) / 10} ms`;
+}
 
 function between(from, below, unit) {
   if (from < 2) return `under ${unit(below)}`;

@@ -6,6 +6,8 @@ import { copyable } from "./copying.js";
 import { make, say } from "./dom.js";
 import { download } from "./downloads.js";
 import { isOpen, JobCard } from "./job.js";
+import { awayWords, refusal } from "./jobwords.js";
+import { keyOf } from "./key.js";
 import { bytes, count, some } from "./words.js";
 
 const JOBS = "/api/v1/jobs";
@@ -52,7 +54,7 @@ export class JobsView {
     document.addEventListener("visibilitychange", () => this.#soon(0));
     addEventListener("online", () => this.#soon(0));
     addEventListener("dragenter", (event) => this.#shown && event.dataTransfer.types.includes("Files") && this.#form());
-    document.addEventListener("key", () => this.#soon(0));
+    document.addEventListener("key", () => keyOf() !== null && this.#soon(0)); // "not now" is no reason to ask again
   }
 
   #acts;
@@ -168,7 +170,7 @@ export class JobsView {
 
   /** The form stands above the pictures: here jobs have its room. */
   #form() {
-    location.hash = "pictures";
+    this.#asking.go("pictures");
     this.#asking.open();
   }
 
@@ -177,12 +179,7 @@ export class JobsView {
     this.problem.hidden = error === null;
     if (error === null) return;
     this.empty.hidden = true;
-    const words = {
-      0: "The service does not answer. It is asked again until it does.",
-      401: "Jobs can be seen with the key of this service.",
-      503: `Jobs live in Redis, and it is away: ${error.message}. Lists are looked at all the same; this is asked again until it is back.`,
-    };
-    const parts = [make("p", {}, words[error.status] ?? `${error.message}.`)];
+    const parts = [make("p", {}, awayWords(error))];
     if (error.status === 401) parts.push(make("button", { type: "button", onclick: () => this.#look() }, "Give the key"));
     if (this.problem.textContent !== parts.map((part) => part.textContent).join("")) this.problem.replaceChildren(...parts);
   }
@@ -249,7 +246,7 @@ export class JobsView {
       await act();
     } catch (error) {
       if (error.name === "AbortError") return; // no file was chosen
-      card.tell(WORDS[error.status]?.(error) ?? (error instanceof Problem ? `${error.message}.` : "The answer was cut off: nothing was saved. Try again."));
+      card.tell(refusal(error));
       if (!(error instanceof Problem)) console.warn(error);
     } finally {
       for (const button of buttons) button.disabled = false;
@@ -257,10 +254,3 @@ export class JobsView {
     }
   }
 }
-
-const WORDS = {
-  404: () => "There is no such job any more: its time was over, or somebody deleted it.",
-  406: () => "Tables are not to be had here: the service lacks its extra “parquet”. NDJSON is.",
-  409: (error) => `Not now: ${error.message}.`,
-  410: (error) => `It is no longer kept: ${error.message}.`,
-};

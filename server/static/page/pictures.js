@@ -37,6 +37,7 @@ const COLUMNS = [
 const CHIPS = {
   host: (host) => `host ${host ?? "none"}`,
   status: (status) => `HTTP ${status}`,
+  mode: (mode) => `mode ${mode}`,
   range: ([name, from, below]) => `${name} ${count(from)} – ${Number.isFinite(below) ? count(below) : "…"}`,
   rows: (rows) => `${count(rows.length)} chosen`,
   label: (label) => `label ${label}`,

@@ -1,11 +1,13 @@
 /** The strip of numbers: how far a census is, how it goes, and how it ended. */
+import { colourOf } from "./colours.js";
 import { byId, say } from "./dom.js";
+import { download, nameOf } from "./download.js";
 import { askForKey } from "./key.js";
 import { bytes, count, percent, rate, some, span } from "./words.js";
 
 const SAYS = {
   asking: () => "Asking…",
-  running: (state) => `Running${left(state)}`,
+  running: () => "Running",
   waiting: () => "Cut off: it is asked for again…",
   cut: (state) => `Cut off after ${some(state.rows, "row")}`,
   refused: () => "The service refused",
@@ -14,9 +16,11 @@ const SAYS = {
     state.summary.complete ? `Complete: ${percent(state.ok, state.rows)} ok` : `Not complete: ${state.summary.reason}`,
 };
 
+/** Not a part of what is read out: it changes all the time. */
 function left(state) {
-  if (state.expected === null || state.rate < 0.5) return "";
-  return ` · about ${span(Math.max(0, state.expected - state.rows) / state.rate)} left`;
+  if (state.state !== "running" || state.expected === null || state.rows === 0) return "";
+  const steady = (state.rate + (2 * state.rows) / Math.max(state.seconds, 1)) / 3; // bursts say little
+  return ` · about ${span(Math.ceil(Math.max(0, state.expected - state.rows) / Math.max(steady, 0.01)))} left`;
 }
 
 export class Progress {
@@ -43,6 +47,7 @@ export class Progress {
     const set = (id, words) => say(byId(id), words);
     byId("tally-dot").dataset.state = state.state === "ended" && !state.summary.complete ? "cut" : state.state;
     set("tally-state", SAYS[state.state](state));
+    set("tally-left", left(state));
     set("count-rows", count(state.rows));
     set("count-ok", count(state.ok));
     set("count-failed", count(state.failed));
@@ -100,16 +105,7 @@ export class Progress {
     const at = series.ok.map((_, point) => point * series.step);
     const data = [at, series.ok.map((ok, point) => ok + series.failed[point]), series.failed];
     if (this.#chart) return this.#chart.setData(data);
-    const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name) || "#888";
-    const resolved = (name) => {
-      const probe = document.createElement("i");
-      probe.style.color = `var(${name})`;
-      document.body.append(probe);
-      const value = getComputedStyle(probe).color;
-      probe.remove();
-      return value || colour(name);
-    };
-    const bars = (name) => ({ stroke: resolved(name), fill: resolved(name), width: 0, points: { show: false }, paths: globalThis.uPlot.paths.stepped({ align: 1 }) });
+    const bars = (name) => ({ stroke: colourOf(name), fill: colourOf(name), width: 0, points: { show: false }, paths: globalThis.uPlot.paths.stepped({ align: 1 }) });
     this.#chart = new globalThis.uPlot(
       {
         width: box.clientWidth,
@@ -134,11 +130,6 @@ export class Progress {
 
   async #save() {
     const blob = await this.#client.ask("save");
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(blob);
-    const name = String(this.#client.state?.start?.manifest ?? "census").split("/").at(-1).replace(/[^\w.-]+/g, "-");
-    link.download = `${name}.ndjson`;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    download(blob, `${nameOf(this.#client.state)}.ndjson`);
   }
 }

@@ -17,9 +17,9 @@ export class RateChart {
     new ResizeObserver(() => this.#fit()).observe(this.element);
   }
 
-  /** @param {{step, ok: number[], failed: number[]}} series @param {boolean} busy whether its last point grows */
-  draw({ step, ok, failed }, busy) {
-    const points = Math.max(1, ok.length - (busy && ok.length > 1 ? 1 : 0));
+  /** @param {{step, ok: number[], failed: number[]}} series */
+  draw({ step, ok, failed }) {
+    const points = ok.length > 2 ? ok.length - 1 : ok.length; // the last is of no whole second
     const at = Array.from({ length: points }, (_, point) => point * step);
     this.#data = [at, ok.slice(0, points), failed.slice(0, points)];
     this.element.setAttribute("aria-label", told(this.#data, step));

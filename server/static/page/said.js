@@ -19,7 +19,8 @@ export class SaidBar {
     this.element = make("div", { class: "said", role: "group", "aria-label": "What is predicted", hidden: true });
     client.addEventListener("begin", () => this.#begin());
     client.addEventListener("state", ({ detail }) => this.#came(detail));
-    pictures.addEventListener?.("view", () => this.#press());
+    // The same may be chosen, or taken back, by the bar of filters above.
+    for (const kind of ["change", "click"]) pictures.root.addEventListener(kind, () => this.#press());
   }
 
   #begin() {
@@ -65,7 +66,7 @@ export class SaidBar {
     const focused = document.activeElement?.dataset?.said;
     this.element.replaceChildren(
       ...names.map(([kind, name]) =>
-        make("button", { type: "button", "data-said": `${kind}:${name}`, "aria-pressed": "false", onclick: () => this.#choose(kind, name) }, spoken(name), make("b")),
+        make("button", { type: "button", "data-said": `${kind}:${name}`, "aria-pressed": "false", onclick: () => this.#choose(kind, name) }, `${spoken(name)} `, make("b")),
       ),
     );
     if (all > names.length) this.element.append(make("span", { class: "soft" }, `and ${count(all - names.length)} more: see “any mark”`));

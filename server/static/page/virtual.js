@@ -129,6 +129,8 @@ export class VirtualList {
     const [first, last] = this.#seen();
     for (const [at, element] of this.#elements) {
       if (at < first || at >= last) {
+        // Out of sight a row loses the focus: the list has it then, for keys to go back to the row.
+        if (element === document.activeElement) this.element.focus({ preventScroll: true });
         this.#elements.delete(at);
         element.hidden = true;
         this.#spare.push(element);
@@ -155,11 +157,21 @@ export class VirtualList {
       element.style.transform = `translateY(${offset + at * this.height}px)`;
       element.tabIndex = at === this.active ? 0 : -1;
       if (fresh || anew || element.item !== item) {
-        this.#draw(element, item, at);
+        this.#fill(element, item, at);
         element.item = item;
       }
     }
     for (const page of missing) this.#ask(page);
+  }
+
+  /** An item that cannot be drawn is no reason to draw no other. */
+  #fill(element, item, at) {
+    try {
+      this.#draw(element, item, at);
+    } catch (error) {
+      console.error(error);
+      element.replaceChildren("This one cannot be shown.");
+    }
   }
 
   #made() {
@@ -180,7 +192,8 @@ export class VirtualList {
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     if (event.key in steps) {
       event.preventDefault();
-      this.focus(Math.max(0, Math.min(this.total - 1, this.active + steps[event.key])));
+      const step = event.target === this.element && Math.abs(steps[event.key]) === 1 ? 0 : steps[event.key];
+      this.focus(Math.max(0, Math.min(this.total - 1, this.active + step)));
     } else if (event.key === "Enter" || event.key === " ") {
       const element = this.#elements.get(this.active);
       if (element?.item === undefined) return;

@@ -1,0 +1,94 @@
+"""`/docs` in a real Chromium: the description is shown, and what it describes can be tried."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.page.browsers import Watch
+from tests.page.services import Service
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+OpenPage = Callable[..., Awaitable[Page]]
+KEY = "0123456789abcdef-key"
+
+
+def operation(page: Page, name: str, tag: str = "service") -> Locator:
+    """The block of an operation."""
+    return page.locator(f"#operations-{tag}-{name}")
+
+
+async def tried(page: Page, name: str, tag: str = "service") -> Locator:
+    """Unfold an operation and execute it as it stands; the answer."""
+    block = operation(page, name, tag)
+    await block.locator(".opblock-summary-control").click()
+    await block.get_by_role("button", name="Execute").click()
+    return block.locator(".live-responses-table")
+
+
+async def test_the_description_is_read_and_tried(
+    open_page: OpenPage, service: Service, watch: Watch
+) -> None:
+    """Every operation stands there; one is asked for, and its answer shown."""
+    page = await open_page(f"{service.url}/docs")
+
+    await expect(page.locator(".opblock")).to_have_count(17)
+    await expect(page.get_by_text("OAS 3.2")).to_be_visible()
+    await expect(page.locator("#key")).to_be_hidden()
+    answer = await tried(page, "healthz")
+    await expect(answer.locator(".response .response-col_status")).to_have_text("200")
+    await expect(answer).to_contain_text("alive")
+    assert f"{service.url}/healthz" in watch.requests
+
+
+async def test_a_stream_is_tried_with_its_example(open_page: OpenPage, service: Service) -> None:
+    """The lines are shown, down to the summary."""
+    (service.data_root / "images.tsv").write_text("foo\n", encoding="utf-8")
+    page = await open_page(f"{service.url}/docs")
+    answer = await tried(page, "images_info", "work")
+
+    await expect(answer.locator(".response .response-col_status")).to_have_text("200")
+    await expect(answer).to_contain_text('"type":"summary"')
+
+
+async def test_the_key_is_asked_for_and_sent(
+    open_page: OpenPage, start: Callable[..., Service], watch: Watch
+) -> None:
+    """A wrong one is told; the right one is kept for the tab and goes with what is tried."""
+    watch.allow("401")
+    service = start(API_KEY=KEY)
+    page = await open_page(f"{service.url}/docs")
+    await expect(page.locator("#key")).to_be_visible()
+    await page.get_by_label("Key").fill("another")
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.locator("#why")).to_contain_text("wrong")
+    assert await page.locator(".opblock").count() == 0
+
+    await page.get_by_label("Key").fill(KEY)
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.locator(".opblock")).to_have_count(17)
+    await expect(page.locator("#key")).to_be_hidden()
+    answer = await tried(page, "predictors")
+    await expect(answer.locator(".response .response-col_status")).to_have_text("200")
+    await expect(answer).to_contain_text("appearance")
+
+    kept = await page.evaluate("JSON.stringify(sessionStorage)")
+    assert json.loads(kept) == {"imagecensus.key": KEY}
+    await page.reload()
+    await expect(page.locator(".opblock")).to_have_count(17)
+
+
+async def test_what_cannot_be_had_is_said(
+    open_page: OpenPage, service: Service, watch: Watch
+) -> None:
+    """No description, no blank page."""
+    watch.allow("503")
+    page = await open_page(f"{service.url}/healthz")
+    await page.route("**/openapi.json", lambda route: route.fulfill(status=503, body="{}"))
+    await page.goto(f"{service.url}/docs")
+
+    await expect(page.get_by_role("alert")).to_contain_text("answers 503")

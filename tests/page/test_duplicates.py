@@ -1,0 +1,218 @@
+"""Pictures that look the same: groups as a slow and simple comparison makes them."""
+
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.page.acting import ended, look, name, write
+from tests.page.conftest import OpenPage
+from tests.page.replaying import Replayed, image, start, summary
+from tests.page.services import Service
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+#: What the worker makes of hashes, asked of its modules themselves.
+COMPARE = """async ({hashes, bits}) => {
+  const { Records } = await import("/static/census/records.js");
+  const { compare, rowsOfGroup } = await import("/static/census/duplicates.js");
+  const records = new Records();
+  for (const [index, phash] of hashes) {
+    records.add({ index, image_info: { phash } }, new Uint8Array(2));
+  }
+  const found = await compare(records, { bits, repeats: false }, () => false);
+  return Array.from({ length: found.groups.all }, (_, at) =>
+    rowsOfGroup(records, { kind: "all", at }).map((row) => records.index.at(row)));
+}"""
+
+
+def slowly(hashes: list[tuple[int, int]], bits: int) -> list[list[int]]:
+    """Groups by comparing all with all: the first, and what is near it and in no group before."""
+    left = sorted(hashes)
+    firsts = {one: index for index, one in reversed(left)}  # rows of one hash stand together
+    groups = []
+    while left:
+        (first, centre), *others = left
+        near = [((one ^ centre).bit_count(), firsts[one], index) for index, one in others]
+        members = sorted(member for member in near if member[0] <= bits)
+        if members:
+            groups.append([first, *(index for _, _, index in members)])
+        taken = {index for _, _, index in members}
+        left = [one for one in others if one[0] not in taken]
+    return sorted(groups, key=lambda group: (-len(group), group[0]))
+
+
+def near(chance: random.Random, centre: int, most: int) -> int:
+    """A hash that differs by so many bits at most."""
+    for bit in chance.sample(range(64), chance.randint(0, most)):
+        centre ^= 1 << bit
+    return centre
+
+
+def clustered(seed: int) -> list[tuple[int, int]]:
+    """Around centres, some so near that chains would join them; many are the same."""
+    chance = random.Random(seed)
+    centres = [chance.getrandbits(64) for _ in range(12)]
+    centres += [near(chance, centre, 10) for centre in centres]
+    found = [near(chance, chance.choice(centres), 9) for _ in range(500)]
+    found += [chance.getrandbits(64) for _ in range(100)] + [0] * 40
+    return list(enumerate(chance.sample(found, len(found))))
+
+
+def alike(seed: int) -> list[tuple[int, int]]:
+    """Hashes that are the same in a part, and differ in the others."""
+    chance = random.Random(seed)
+    return [(index, chance.getrandbits(10) | 0xABCD << 48) for index in range(400)]
+
+
+@pytest.mark.parametrize("bits", [0, 1, 3, 4, 6, 7, 10, 12])
+@pytest.mark.parametrize("made", [clustered, alike])
+async def test_groups_are_those_of_comparing_all(
+    open_page: OpenPage, replayed: Replayed, made: Any, bits: int
+) -> None:
+    """Whatever the tables leave out is no neighbour; the order of coming does not matter."""
+    page = await open_page(replayed.url)
+    hashes = made(bits)
+    sent = [(index, f"{one:016x}") for index, one in hashes]
+    random.Random(7).shuffle(sent)
+
+    found = await page.evaluate(COMPARE, {"hashes": sent, "bits": bits})
+
+    assert found == slowly(hashes, bits)
+    assert bits == 0 or found
+
+
+async def test_a_chain_is_not_one_group(open_page: OpenPage, replayed: Replayed) -> None:
+    """Each is near the next, and the last is as far from the first as can be."""
+    hashes = [(step, (1 << (4 * step)) - 1) for step in range(17)]
+    assert all((one ^ other).bit_count() == 4 for (_, one), (_, other) in pairwise(hashes))
+    page = await open_page(replayed.url)
+    sent = [(index, f"{one:016x}") for index, one in hashes]
+
+    found = await page.evaluate(COMPARE, {"hashes": sent, "bits": 6})
+
+    assert found == [[at, at + 1] for at in range(0, 16, 2)]
+
+
+async def test_a_flood_of_one_hash_is_one_group(open_page: OpenPage, replayed: Replayed) -> None:
+    """It costs as much as a single one: compared with each other they would take an hour."""
+    chance = random.Random(1)
+    hashes = [0xFF] * 50_000 + [chance.getrandbits(64) for _ in range(10_000)]
+    chance.shuffle(hashes)
+    page = await open_page(replayed.url)
+    sent = [(index, f"{one:016x}") for index, one in enumerate(hashes)]
+
+    found = await page.evaluate(COMPARE, {"hashes": sent, "bits": 4})
+
+    assert found == [[index for index, one in enumerate(hashes) if one == 0xFF]]
+
+
+def picture(index: int, phash: int | None, sha256: str, **fetch: Any) -> dict[str, Any]:
+    """A line of full depth."""
+    line = image(index)
+    line["image_info"] |= {
+        "sha256": sha256 * 64,
+        "phash": None if phash is None else f"{phash:016x}",
+    }
+    line["fetch"] |= fetch
+    return line
+
+
+def lines() -> list[dict[str, Any]]:
+    """Two files of one hash, one a bit away, one ten bits away, one repeated URL, two the same."""
+    return [
+        picture(0, 0b0, "a"),
+        picture(1, 0b0, "a"),
+        picture(2, 0b0, "b"),
+        picture(3, 0b1, "c"),
+        picture(4, 0b11_1111_1111, "d"),
+        picture(5, 0b0, "a", same_as=0, requests=0, bytes=0),
+        picture(6, 0xFFFF_FFFF_0000_0000, "e"),
+        picture(7, 0xFFFF_FFFF_0000_0000, "e"),
+        picture(8, None, "f"),
+    ]
+
+
+async def opened(
+    open_page: OpenPage, replayed: Replayed, *told: dict[str, Any], depth: str
+) -> Page:
+    """The near-duplicates of these lines."""
+    replayed.say(start(depth=depth), *told, summary(len(told)))
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/1.jpg")
+    await look(page)
+    await ended(page)
+    await page.get_by_role("tab", name="Near-duplicates").click()
+    return page
+
+
+async def test_groups_are_shown_side_by_side(open_page: OpenPage, replayed: Replayed) -> None:
+    """Same files and similar ones are told apart, and repeats of a URL count when they are to."""
+    page = await opened(open_page, replayed, *lines(), depth="full")
+    groups = page.locator(".list-item:not([hidden]) .twins")
+    told = page.locator(".duplicates .count")
+
+    await expect(told).to_have_text("2 groups of 6 pictures, of 7")
+    await expect(groups.locator("strong")).to_have_text(["4 pictures", "2 pictures"])
+    await expect(groups.nth(0)).to_contain_text("3 different files, up to 1 bit from the first")
+    await expect(groups.nth(0).locator(".tag")).to_have_text(
+        ["first", "same file", "same hash", "1 bit"]
+    )
+    await expect(groups.nth(1)).to_contain_text("the same file twice")
+
+    await page.get_by_label("rows of the same URL too").check()
+    await expect(told).to_have_text("2 groups of 7 pictures, of 8")
+    await page.get_by_label("rows of the same URL too").uncheck()
+    await page.get_by_label("Which groups").select_option("similar")
+    await expect(groups.locator("strong")).to_have_text(["4 pictures"])
+
+
+async def test_the_distance_is_chosen(open_page: OpenPage, replayed: Replayed) -> None:
+    """By the keyboard; no more than twelve bits."""
+    page = await opened(open_page, replayed, *lines(), depth="full")
+    told = page.locator(".duplicates .count")
+    slider = page.get_by_role("slider")
+    await expect(told).to_have_text("2 groups of 6 pictures, of 7")
+
+    await slider.press("End")
+    await expect(slider).to_have_attribute("aria-valuetext", "12 of 64 bits")
+    await expect(told).to_have_text("2 groups of 7 pictures, of 7")
+    await slider.press("Home")
+    await expect(told).to_have_text("2 groups of 5 pictures, of 7")
+
+
+async def test_a_group_leads_to_its_records(open_page: OpenPage, replayed: Replayed) -> None:
+    """In the list of pictures; one of them is shown whole."""
+    page = await opened(open_page, replayed, *lines(), depth="full")
+
+    await page.locator(".twin").nth(3).click()
+    await expect(page.locator("#detail")).to_contain_text("0000000000000001")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="Show these 4 in Pictures").click()
+
+    await expect(page.locator("#view-pictures .count")).to_have_text("4 of 9")
+
+
+async def test_without_hashes_it_is_said_how_to_get_them(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """The first bytes of a picture have none."""
+    page = await opened(open_page, replayed, image(0), image(1), depth="header")
+
+    await expect(page.locator("#view-duplicates .empty")).to_contain_text("all facts")
+    await expect(page.locator(".duplicates")).to_be_hidden()
+
+
+async def test_pictures_of_the_service(page: Page, service: Service) -> None:
+    """Real pictures, hashed by it: all that are alike have a thumbnail."""
+    await name(page, "pictures.tsv")
+    await look(page, "thumbnails")
+    await ended(page)
+    await page.get_by_role("tab", name="Near-duplicates").click()
+
+    await expect(page.locator(".duplicates .count, #view-duplicates .empty").first).to_be_attached()
+    await expect(page.locator(".duplicates .count")).to_contain_text("of 120")

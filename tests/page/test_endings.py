@@ -1,0 +1,152 @@
+"""How a census ends on the page: with nothing, refused, not complete, or with the service gone."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.page.acting import ended, look, name, records, write
+from tests.page.browsers import Watch
+from tests.page.conftest import OpenPage
+from tests.page.replaying import CUT, Replayed, image, summary
+from tests.page.replaying import start as begun
+from tests.page.services import Service
+from tests.picture_hosts import PictureHost
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+TALLY = "#tally-problem"
+
+
+async def test_a_list_of_no_rows(page: Page, service: Service) -> None:
+    """It is complete: of nothing. Nothing can be saved."""
+    (service.data_root / "none.tsv").write_text("id\turl\n")
+    await name(page, "none.tsv")
+    await look(page)
+
+    assert (await ended(page)).startswith("Complete")
+    await expect(page.locator("#count-rows")).to_have_text("0")
+    await expect(records(page)).to_have_count(0)
+    await expect(page.locator("#view-pictures output")).to_have_text("0 of 0")
+    await expect(page.get_by_role("button", name="Save lines")).to_be_hidden()
+    for view in ("failures", "figures", "duplicates"):
+        await page.locator(f"#tab-{view}").click()
+        await expect(page.locator(f"#view-{view}")).not_to_be_empty()
+
+
+async def test_what_is_refused_is_told_with_its_field(page: Page, watch: Watch) -> None:
+    """422 of the real service: the sentence, and which field it is about."""
+    watch.allow("status of 422")
+    await name(page, "no-such-list.tsv")
+    await look(page)
+
+    assert await ended(page) == "The service refused"
+    await expect(page.locator(TALLY)).to_contain_text("there is no manifest 'no-such-list.tsv'")
+    await expect(page.get_by_role("alert").filter(has_text="no manifest")).to_be_visible()
+    await expect(page.get_by_role("button", name="New list")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("status", "told", "shown"),
+    [
+        (
+            422,
+            {"detail": "it is wrong", "errors": [{"field": "limit", "detail": "too many"}]},
+            "limit: too many",
+        ),
+        (429, {"detail": "as many streams as may be are open"}, "as many streams"),
+        (503, {"error": "the service is stopping"}, "the service is stopping"),
+        (413, {}, "the service answered 413"),
+        (500, "no object", "the service answered 500"),
+    ],
+)
+async def test_each_refusal_is_told(
+    open_page: OpenPage, replayed: Replayed, watch: Watch, status: int, told: object, shown: str
+) -> None:
+    """In the words of the service, or with its status at least."""
+    watch.allow(f"status of {status}")
+    replayed.tell(told, status=status, method="POST", path="/api/v1/images_info")
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/0.jpg")
+    await look(page)
+
+    assert await ended(page) == "The service refused"
+    await expect(page.locator(TALLY)).to_contain_text(shown)
+
+
+async def test_what_is_not_complete_says_why(open_page: OpenPage, replayed: Replayed) -> None:
+    """The reason of the last line."""
+    replayed.say(begun(), image(0), summary(1, complete=False, reason="the service stops"))
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/0.jpg")
+    await look(page)
+
+    assert await ended(page) == "Not complete: the service stops"
+    await expect(records(page)).to_have_count(1)
+
+
+async def test_a_stream_without_a_last_line_was_cut(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """Though the answer itself came to its end."""
+    replayed.say(begun(), image(0), image(1))
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/0.jpg")
+    await look(page)
+
+    assert await ended(page) == "Cut off after 2 rows"
+    await expect(records(page)).to_have_count(2)
+
+
+async def test_a_connection_that_is_cut_is_told(
+    open_page: OpenPage, replayed: Replayed, watch: Watch
+) -> None:
+    """What came is kept and can be saved; the next list is looked at as ever."""
+    watch.allow("net::ERR")
+    replayed.say(begun(), image(0), image(1), CUT)
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/0.jpg")
+    await look(page)
+
+    assert await ended(page) == "Cut off after 2 rows"
+    await expect(page.locator(TALLY)).to_contain_text("What came is kept here")
+    await expect(records(page)).to_have_count(2)
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Save lines").click()
+    saved = (await (await saving.value).path()).read_bytes()
+    assert saved.count(b"\n") == 3
+    replayed.say(begun(), image(5), summary(1))
+    await page.get_by_role("button", name="New list").click()
+    await look(page)
+    assert await ended(page) == "Complete: 100 % ok"
+    await expect(page.locator(TALLY)).to_be_hidden()
+
+
+async def test_a_service_that_is_killed_is_told_and_what_came_is_kept(
+    open_page: OpenPage,
+    watch: Watch,
+    start: Callable[..., Service],
+    picture_host: PictureHost,
+    slow_host: PictureHost,
+) -> None:
+    """While the last picture of a real stream is waited for."""
+    watch.allow("net::ERR")
+    own = start()
+    page = await open_page(own.url)
+    rows = [f"{picture_host}/picture/{row}" for row in range(4)] + [f"{slow_host}/never"]
+    await write(page, "\n".join(rows))
+    await look(page)
+    await expect(records(page)).to_have_count(4)
+    own.process.end(signal.SIGKILL)
+
+    assert await ended(page) == "Cut off after 4 rows"
+    await expect(page.locator(TALLY)).to_contain_text("What came is kept here")
+    await expect(records(page)).to_have_count(4)
+
+    await page.get_by_role("button", name="New list").click()
+    await look(page)
+    await expect(page.locator("#tally-state")).to_have_text("Cut off after 0 rows")
+    await expect(page.locator(TALLY)).to_contain_text("the service does not answer")

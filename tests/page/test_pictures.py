@@ -1,0 +1,262 @@
+"""The list of records: what is searched, narrowed and sorted by, saved, drawn as a wall."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Page, expect
+
+from tests.page.acting import ended, look, name, records, texts, write
+from tests.page.conftest import OpenPage
+from tests.page.replaying import Replayed, image, start, summary
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+ROWS = 400
+CODES = ("http_status", "timeout", "dns_not_found")
+Record = dict[str, Any]
+
+
+def made() -> list[Record]:
+    """Records of all kinds, in an order of their own."""
+    dice = random.Random(7)
+    lines = []
+    for row in range(ROWS):
+        line = image(row, id=f"{dice.choice(['Cat', 'dog', 'Élan'])}-{row:03}")
+        line["url"] = f"http://h{row % 3}.invalid/{dice.randrange(10**6)}.JPG"
+        line["fetch"] = line["fetch"] | {"ms": dice.randrange(9000) / 10}
+        info = line["image_info"] | {
+            "image_size": dice.randrange(10**6),
+            "image_dimension": [dice.randrange(1, 4000), dice.randrange(1, 4000)],
+            "image_format": dice.choice(["JPEG", "PNG", "WEBP", "GIF"]),
+        }
+        if row % 5 == 0:
+            code = dice.choice(CODES)
+            line["image_info"] = None
+            line["error"] = {
+                "code": code,
+                "stage": "fetch",
+                "message": "it was not to be had",
+                "retryable": code == "timeout",
+            }
+            if code == "http_status":
+                line["error"]["http_status"] = dice.choice([404, 503])
+        else:
+            info["animated"] = info["image_format"] == "GIF"
+            line["image_info"] = info
+        lines.append(line)
+    dice.shuffle(lines)
+    return lines
+
+
+LINES = made()
+
+
+def failed(line: Record) -> bool:
+    """Whether it is of a row without a picture."""
+    return "error" in line
+
+
+def pixels(line: Record) -> int:
+    """Of the picture; of none, none."""
+    info = line["image_info"]
+    return int(info["image_dimension"][0] * info["image_dimension"][1]) if info else 0
+
+
+def format_of(line: Record) -> str:
+    """Of the picture; of none, none."""
+    return str(line["image_info"]["image_format"]) if line["image_info"] else ""
+
+
+def code_of(line: Record) -> str:
+    """Of the error; of none, none."""
+    return str(line["error"]["code"]) if failed(line) else ""
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def full(open_page: OpenPage, replayed: Replayed) -> Page:
+    """The page with all of them."""
+    replayed.say(start(), *LINES, summary(ROWS, ROWS // 5))
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/0.jpg")
+    await look(page)
+    await ended(page)
+    return page
+
+
+async def shows(page: Page, wanted: list[Record]) -> None:
+    """Wait until exactly these are what is to be seen, in this order."""
+    await expect(page.locator("#view-pictures output")).to_have_text(f"{len(wanted)} of {ROWS}")
+    ids = [line["id"] for line in wanted]
+    seen: list[str] = []
+    async with asyncio.timeout(20):
+        while not (seen and seen == ids[: len(seen)]) and (ids or seen):
+            await asyncio.sleep(0.02)
+            seen = await texts(page)
+    assert seen == ids[: len(seen)]
+    assert len(seen) >= min(len(ids), 8)
+
+
+async def test_rows_are_shown_as_they_came(full: Page) -> None:
+    """Only what is in sight is there, with as much to scroll as there is."""
+    await shows(full, LINES)
+    assert await records(full).count() < 60
+    grid = full.get_by_role("grid", name="Records")
+    await expect(grid).to_have_attribute("aria-rowcount", str(ROWS))
+
+
+@pytest.mark.parametrize("wanted", ["cat", "CAT-1", "élan", "h2.inv", ".jpg", "9", "nowhere"])
+async def test_search_is_in_ids_and_urls_in_any_case(full: Page, wanted: str) -> None:
+    """The rows that Python finds in the same lines."""
+    await full.get_by_role("searchbox").fill(wanted)
+
+    low = wanted.lower()
+    await shows(full, [line for line in LINES if low in f"{line['id']}\n{line['url']}".lower()])
+
+
+async def test_filters_narrow_together_and_are_taken_away(full: Page) -> None:
+    """Outcome, error, format, mark, and the search with them."""
+    choose = full.get_by_label
+    await choose("Outcome").select_option("ok")
+    await shows(full, [line for line in LINES if not failed(line)])
+    await choose("Format").select_option("PNG")
+    await shows(full, [line for line in LINES if format_of(line) == "PNG"])
+    await full.get_by_role("searchbox").fill("dog")
+    await shows(full, [x for x in LINES if format_of(x) == "PNG" and "dog" in x["id"]])
+    await full.get_by_role("searchbox").fill("")
+    await choose("Format").select_option("")
+    await choose("Outcome").select_option("failed")
+    await shows(full, [line for line in LINES if failed(line)])
+    await choose("Error", exact=True).select_option("timeout")
+    await shows(full, [line for line in LINES if code_of(line) == "timeout"])
+    await choose("Error", exact=True).select_option("")
+    await choose("Outcome").select_option("")
+    await choose("What stands out").select_option("mark:animated")
+    await shows(full, [line for line in LINES if format_of(line) == "GIF"])
+    await choose("What stands out").select_option("mark:retryable")
+    await shows(full, [line for line in LINES if code_of(line) == "timeout"])
+    await choose("What stands out").select_option("mark:placeholder")
+    await shows(full, [])
+    await choose("What stands out").select_option("")
+    await shows(full, LINES)
+
+
+SORTS = {
+    "index": lambda line: line["index"],
+    "id": lambda line: line["id"],
+    "url": lambda line: line["url"],
+    "format": format_of,
+    "pixels": pixels,
+    "bytes": lambda line: line["image_info"]["image_size"] if line["image_info"] else -1,
+    "ms": lambda line: line["fetch"]["ms"],
+    "code": code_of,
+}
+
+
+@pytest.mark.parametrize("by", SORTS)
+async def test_what_is_sorted_by_is_in_order(full: Page, by: str) -> None:
+    """Equal ones as they came, as Python sorts them."""
+    await full.get_by_label("Order").select_option(by)
+
+    await shows(full, sorted(LINES, key=SORTS[by]))
+
+
+async def test_a_click_on_a_column_sorts_and_another_turns_it(full: Page) -> None:
+    """Said to those who do not see it too; what is narrowed stays so."""
+    await full.get_by_label("Outcome").select_option("ok")
+    kept = [line for line in LINES if not failed(line)]
+    head = full.get_by_role("columnheader", name="pixels")
+    await head.get_by_role("button").click()
+    await shows(full, sorted(kept, key=pixels))
+    await expect(head).to_have_attribute("aria-sort", "ascending")
+    await head.get_by_role("button").click()
+    await shows(full, sorted(kept, key=lambda line: -pixels(line)))
+    await expect(head).to_have_attribute("aria-sort", "descending")
+
+
+async def test_the_last_row_is_where_one_scrolls_to(full: Page) -> None:
+    """End of the list, by the scrollbar; and up again."""
+    grid = full.get_by_role("grid", name="Records")
+    await grid.evaluate("(list) => { list.scrollTop = list.scrollHeight }")
+    await expect(grid.get_by_role("row").filter(has_text=LINES[-1]["id"])).to_be_visible()
+    assert (await texts(full))[-1] == LINES[-1]["id"]
+
+    await grid.evaluate("(list) => { list.scrollTop = 0 }")
+    await shows(full, LINES)
+
+
+async def test_a_list_that_grows_in_order_stays_in_order(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """What comes later stands where it belongs."""
+    go_on = asyncio.Event()
+    half = ROWS // 2
+    replayed.say(start(), *LINES[:half], go_on, *LINES[half:], summary(ROWS))
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/0.jpg")
+    await look(page)
+    await page.get_by_label("Order").select_option("bytes")
+    await expect(page.locator("#view-pictures output")).to_have_text(f"{half} of {half}")
+    go_on.set()
+    await ended(page)
+
+    await shows(page, sorted(LINES, key=SORTS["bytes"]))
+
+
+async def test_the_wall_shows_the_same(full: Page) -> None:
+    """As tiles; a tile opens its record."""
+    await full.get_by_role("button", name="Wall").click()
+    tiles = full.locator("#view-pictures .list-item:not([hidden]) .tile")
+    await expect(tiles.first.locator(".under")).to_contain_text(LINES[0]["id"])
+    await tiles.nth(1).click()
+    await expect(full.get_by_role("dialog")).to_contain_text(f"· {LINES[1]['id']}")
+    await full.keyboard.press("Escape")
+    await full.get_by_role("button", name="List", exact=True).click()
+    await shows(full, LINES)
+
+
+async def test_what_is_saved_are_the_lines_byte_for_byte(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """With what no writer of JSON would write again: spaces, escapes, numbers, the order."""
+    odd = [
+        b'{ "type":"image","index": 0,"id":"a","url":"\\u0068ttp://x.invalid/\\ud83d\\ude00",'
+        b'"image_info":null,"error":{"code":"timeout","stage":"fetch","message":"\\u2028",'
+        b'"retryable":true},"fetch":null, "more": 1.0e2 }',
+        b'{"index":1,"type":"image","id":"\xf0\x9f\x98\x80","url":"http://x.invalid/",'
+        b'"image_info":{"image_size":12345678901234567890},"fetch":null}',
+    ]
+    first, last = start(manifest="../a b/liste.tsv"), summary(2, 1)
+    replayed.say(first, *(line + b"\n" for line in odd), {"type": "progress", "rows": 2}, last)
+    page = await open_page(replayed.url)
+    await write(page, "http://pictures.invalid/0.jpg")
+    await look(page)
+    await ended(page)
+
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Save lines").click()
+    download = await saving.value
+    saved = (await download.path()).read_bytes()
+    assert download.suggested_filename == "liste.tsv.ndjson"
+    begins, *kept, ends = saved.removesuffix(b"\n").split(b"\n")
+    assert kept == odd
+    assert json.loads(begins) == first
+    assert json.loads(ends) == last
+
+
+async def test_what_is_saved_of_a_real_stream_is_what_curl_has(page: Page) -> None:
+    """A line for each row, each a whole record, and the summary."""
+    await name(page, "pictures.tsv")
+    await look(page)
+    await ended(page)
+
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Save lines").click()
+    lines = [json.loads(x) for x in (await (await saving.value).path()).read_text().splitlines()]
+    assert [lines[0]["type"], lines[-1]["type"]] == ["start", "summary"]
+    assert sorted(line["index"] for line in lines[1:-1]) == list(range(lines[-1]["rows"]))
