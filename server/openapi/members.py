@@ -1,4 +1,4 @@
-"""What stands in lines: facts, errors, how bytes were got, options, provenance, each as a schema."""
+"""What stands in lines, as schemas: facts, errors, how bytes were got, options, provenance."""
 
 from __future__ import annotations
 

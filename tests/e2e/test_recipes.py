@@ -208,7 +208,9 @@ def named() -> dict[str, str]:
         for name in ("job", "results", "input_of", "fence", "marks")
     }
     kind = {name: getattr(keys, name)("<kind>") for name in ("shards", "open_jobs")}
-    fixed = {name: getattr(keys, name) for name in ("INTAKE", "INDEX", "DEAD", "CONSUMERS")}
+    fixed = {
+        name: getattr(keys, name) for name in ("INTAKE", "INDEX", "DEAD", "CONSUMERS", "TOTALS")
+    }
     rest = {"CAPACITY": keys.CAPACITY + "<kind>", "once": keys.once("<token>")}
     return made | kind | fixed | rest
 
