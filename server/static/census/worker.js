@@ -15,12 +15,14 @@ import { saidOf } from "./said.js";
 import { Selection } from "./selection.js";
 
 const TELL_MS = 100;
+const LOOK_MS = 20;
 
 let census = null;
 let selection = null;
 const pictureUrls = new PictureUrls();
 let number = 0; // of the census
 let told = -1;
+let firstTold = 0; // the census whose first record was told
 
 /** What may be asked, by name: (census, arguments) → what can be cloned. */
 const ANSWERS = {
@@ -118,7 +120,16 @@ function tell() {
   });
 }
 
-setInterval(tell, TELL_MS);
+let toldAt = 0;
+setInterval(() => {
+  // The first record is told at once: somebody waits for it.
+  const first = firstTold !== number && census?.firstRecordMs !== null;
+  const now = performance.now();
+  if (!first && now - toldAt < TELL_MS) return;
+  if (first) firstTold = number;
+  toldAt = now;
+  tell();
+}, LOOK_MS);
 
 self.onmessage = async ({ data }) => {
   switch (data.do) {

@@ -7,6 +7,7 @@ import { make } from "./dom.js";
 const PAGE = 60;
 const BESIDE = 8; // items drawn above and below what is seen
 const KEPT_PAGES = 24;
+const MOST_ASKED = 2; // pages at a time: what has been scrolled past meanwhile is not asked for at all
 const MOST_PIXELS = 15_000_000; // browsers lose count of higher elements
 
 export class VirtualList {
@@ -37,6 +38,7 @@ export class VirtualList {
   #elements = new Map(); // place → element
   #spare = [];
   #question = 0;
+  #asking = 0;
   #frame = 0;
 
   /** Forget everything: another question is asked. */
@@ -114,15 +116,20 @@ export class VirtualList {
   async #ask(page) {
     const question = this.#question;
     if (!this.#pages.has(page)) this.#pages.set(page, null);
-    const { total, items } = await this.#load(page * PAGE, (page + 1) * PAGE);
-    if (question !== this.#question) return;
-    this.#pages.set(page, items);
-    this.total = total;
-    while (this.#pages.size > KEPT_PAGES) this.#pages.delete(this.#pages.keys().next().value);
-    this.#paint(true);
+    this.#asking += 1;
+    try {
+      const { total, items } = await this.#load(page * PAGE, (page + 1) * PAGE);
+      if (question !== this.#question) return;
+      this.#pages.set(page, items);
+      this.total = total;
+      while (this.#pages.size > KEPT_PAGES) this.#pages.delete(this.#pages.keys().next().value);
+    } finally {
+      this.#asking -= 1;
+      this.#soon();
+    }
   }
 
-  #paint(anew = false) {
+  #paint() {
     const pixels = `${this.#pixels()}px`;
     if (this.size.style.height !== pixels) this.size.style.height = pixels;
     this.element.setAttribute("aria-rowcount", String(this.total));
@@ -145,23 +152,22 @@ export class VirtualList {
       if (held === undefined) missing.add(page);
       const item = held?.[at % PAGE];
       let element = this.#elements.get(at);
-      const fresh = element === undefined;
-      if (fresh) {
+      if (element === undefined) {
         element = this.#spare.pop() ?? this.#made();
         element.hidden = false;
         this.#elements.set(at, element);
         element.at = at;
         element.setAttribute("aria-rowindex", String(at + 1));
-        element.item = undefined;
       }
       element.style.transform = `translateY(${offset + at * this.height}px)`;
       element.tabIndex = at === this.active ? 0 : -1;
-      if (fresh || anew || element.item !== item) {
-        this.#fill(element, item, at);
-        element.item = item;
-      }
+      element.item = item;
+      if (element.question === this.#question && same(element.drawn, item)) continue;
+      element.question = this.#question;
+      element.drawn = item;
+      this.#fill(element, item, at);
     }
-    for (const page of missing) this.#ask(page);
+    for (const page of missing) if (this.#asking < MOST_ASKED) this.#ask(page);
   }
 
   /** An item that cannot be drawn is no reason to draw no other. */
@@ -201,4 +207,12 @@ export class VirtualList {
       this.#open(element.item, this.active, event);
     }
   }
+}
+
+/** Whether two items look the same: a row that is asked for again need not be drawn again. */
+function same(one, other) {
+  if (one === other) return true;
+  if (!one || !other) return false;
+  if (Array.isArray(one)) return one.length === other.length && one.every((part, at) => same(part, other[at]));
+  return Number.isInteger(one.row) && one.row === other.row && one.picture === other.picture;
 }
