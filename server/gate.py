@@ -19,7 +19,8 @@ from server.settings import ServerSettings
 
 __all__ = ["Gate"]
 
-#: These answer anybody: they tell nothing and start nothing. Literal paths, as routes match them.
+#: These answer anybody: they tell of no list or job, and start no work. Literal paths, as routes
+#: match them.
 OPEN_PATHS = frozenset({"/", "/docs", "/ping", "/ping/", "/healthz", "/readyz", "/metrics"})
 OPEN_FOLDER = "/static/"
 

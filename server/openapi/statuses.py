@@ -31,9 +31,9 @@ REASONS = {
     507: "No room for the upload.",
 }
 #: Of every route, …
-ALWAYS = (400, 401, 403, 500)
+ALWAYS = (400, 401, 403, 417, 500)
 #: … of those that take a manifest, …
-UPLOAD = (408, 413, 415, 417, 422, 502, 503, 507)
+UPLOAD = (408, 413, 415, 422, 502, 503, 507)
 #: … and of those that ask Redis.
 QUEUE = (502, 503)
 _HEADERS: dict[int, dict[str, Any]] = {

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.page.browsers import MISSING, find_chromium
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 ROWS = 30
 
@@ -187,3 +189,22 @@ def test_jobs_are_measured(tmp_path: Path) -> None:
     assert told["first_ms_idle"] > 0
     assert told["first_ms_behind"] > 0
     assert set(told["peak_MiB"]) == {"redis", "consumer"}
+
+
+def test_the_page_is_measured(tmp_path: Path) -> None:
+    """Its weight, records as they come, choices, scrolling and memory; no row is lost."""
+    if find_chromium() is None:
+        pytest.skip(MISSING)
+    file = tmp_path / "figures.json"
+    ended = bench("page", "--rows", "300", "--runs", "1", "--json", str(file))
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(file.read_text())
+    assert told["lost"] == 0
+    weight = told["weight"]
+    assert weight["all"]["requests"] == sum(weight[kind]["requests"] for kind in weight) / 2
+    assert 0 < weight["javascript"]["sent"] < weight["javascript"]["plain"]
+    (figures,) = told["turns"]
+    assert figures["click to the first record, ms"] > 0
+    assert figures["scrolling through all: frames a second"] > 0
+    assert figures["buffers of the worker, MB"] > 0
+    assert all(name in ended.stdout for name in figures)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+import redis
 
 from tests.e2e.serving import ServerProcess, started
 from tests.picture_hosts import PictureHost
@@ -50,4 +53,17 @@ def running(folder: Path, host: PictureHost, **settings: str) -> Iterator[Servic
     data_root.mkdir()
     write_list(data_root / "pictures.tsv", host)
     with started(folder, **settings) as process:
-        yield Service(f"http://127.0.0.1:{process.port}", data_root, process)
+        try:
+            yield Service(f"http://127.0.0.1:{process.port}", data_root, process)
+        finally:
+            _end(process, folder / "var" / "redis" / "redis.sock")
+
+
+def _end(process: ServerProcess, socket: Path) -> None:
+    """End it, and its Redis: one that was killed leaves that to the next."""
+    if process.process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.end()
+    if socket.exists():
+        with suppress(redis.ConnectionError), redis.Redis(unix_socket_path=str(socket)) as client:
+            client.shutdown(nosave=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Callable
 
@@ -106,10 +107,13 @@ async def test_a_connection_that_is_cut_is_told(
 ) -> None:
     """What came is kept and can be saved; the next list is looked at as ever."""
     watch.allow("net::ERR")
-    replayed.say(begun(), image(0), image(1), CUT)
+    go_on = asyncio.Event()
+    replayed.say(begun(), image(0), image(1), go_on, CUT)
     page = await open_page(replayed.url)
     await write(page, "http://pictures.invalid/0.jpg")
     await look(page)
+    await expect(records(page)).to_have_count(2)
+    go_on.set()
 
     assert await ended(page) == "Cut off after 2 rows"
     await expect(page.locator(TALLY)).to_contain_text("What came is kept here")
@@ -121,7 +125,7 @@ async def test_a_connection_that_is_cut_is_told(
     replayed.say(begun(), image(5), summary(1))
     await page.get_by_role("button", name="New list").click()
     await look(page)
-    assert await ended(page) == "Complete: 100 % ok"
+    await expect(page.locator("#tally-state")).to_have_text("Complete: 100 % ok")
     await expect(page.locator(TALLY)).to_be_hidden()
 
 

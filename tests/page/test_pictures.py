@@ -242,7 +242,7 @@ async def test_what_is_saved_are_the_lines_byte_for_byte(
         await page.get_by_role("button", name="Save lines").click()
     download = await saving.value
     saved = (await download.path()).read_bytes()
-    assert download.suggested_filename == "liste.tsv.ndjson"
+    assert download.suggested_filename == "liste.ndjson"
     begins, *kept, ends = saved.removesuffix(b"\n").split(b"\n")
     assert kept == odd
     assert json.loads(begins) == first

@@ -87,6 +87,12 @@ def test_every_status_of_the_documents_is_described(described: Described) -> Non
     assert used == (told | {200, 202, 204}) - {405}  # what is not described is by another method
 
 
+def test_every_operation_is_refused_as_all_are(described: Described) -> None:
+    """By the gate, the parser of heads and what answers `Expect`: on any path."""
+    for *_, said in described.operations():
+        assert set(said["responses"]) >= {"400", "401", "403", "417", "500"}
+
+
 def test_every_component_is_used(described: Described) -> None:
     """What nothing refers to is left over. Of methods that are not taken the text tells."""
     text = str(described.document)

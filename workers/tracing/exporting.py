@@ -22,6 +22,8 @@ NOTICE_SECONDS = 0.25
 
 _EXPORTERS = "opentelemetry.exporter"
 _QUEUE = "opentelemetry.sdk._shared_internal"
+#: It logs a list of header fields that it cannot read, the key to the collector among them.
+_FIELDS = "opentelemetry.util.re"
 
 
 class Libraries(logging.Handler):
@@ -39,6 +41,11 @@ class Libraries(logging.Handler):
         """One record of theirs."""
         if record.name.startswith(_EXPORTERS):
             self.fails(_words(record))
+        elif record.name == _FIELDS:
+            extra = {"action": "traces_headers"}
+            logger.warning(
+                "a part of OTEL_*_HEADERS is not name=value, and is left out", extra=extra
+            )
         elif not (record.name.startswith(_QUEUE) and (self.failing or self.ending)):
             logging.getLogger().handle(record)
 

@@ -86,11 +86,11 @@ def _start(service: str, environ: Mapping[str, str]) -> Sending:
 
         exporters = [Exporting(_exporter(name), libraries) for name in _named(environ)]
         provider = TracerProvider(resource=_resource(service), shutdown_on_exit=False)
+        for exporter in exporters:
+            provider.add_span_processor(BatchSpanProcessor(exporter))  # type: ignore[arg-type]
     except BaseException:
         libraries.close()
         raise
-    for exporter in exporters:
-        provider.add_span_processor(BatchSpanProcessor(exporter))  # type: ignore[arg-type]
     spans.use(provider.get_tracer("imagecensus"))
     return Sending(provider.shutdown, exporters, libraries)
 

@@ -56,7 +56,7 @@ export class Census {
       } catch (error) {
         if (this.#control.signal.aborted) break;
         if (error instanceof Refused && !(this.#request.resumable && error.status >= 500 && this.start)) {
-          this.problem = { status: error.status, detail: error.message, ...error.problem };
+          this.problem = { status: error.status, detail: error.message, errors: error.problem.errors ?? [] };
           return this.#be("refused");
         }
         if (this.tally.rows > before) [wait, faults] = [RETRY_FIRST_MS, 0];
@@ -121,7 +121,8 @@ export class Census {
       }
     } catch (error) {
       if (this.#connection.signal.aborted) throw new Cut("the connection had gone silent");
-      throw error;
+      // Behind the last line nothing is missing, however the connection ended.
+      if (ended === null || !(error instanceof Cut)) throw error;
     }
     // Of a job that runs on: `running`, `draining` and the like are not its end.
     if (ended && this.#request.resumable && /^(running|draining|Redis)/.test(ended.reason ?? "")) {

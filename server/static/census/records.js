@@ -73,7 +73,7 @@ export class Records {
     this.ids.push(String(record.id ?? ""));
     this.urls.push(String(record.url ?? ""));
     this.index.push(record.index);
-    this.code.push(error ? this.codes.number(error.code) : 0);
+    this.code.push(error ? this.codes.number(String(error.code ?? "unknown")) : 0);
     this.status.push(error?.http_status ?? 0);
     this.host.push(this.hosts.number(hostOf(record.url)));
     this.format.push(this.formats.number(info?.image_format));

@@ -1,13 +1,14 @@
 /** Where lines come from: one request, its answer cut into lines, each as the bytes it came as. */
+import { problemIn, unread } from "./problem.js";
 
 /** The service says something every ten seconds; after so much silence a connection is dead. */
 const LOOK_MS = 5000;
 const MOST_SILENT_LOOKS = 12;
 
-/** The service said no. `problem` is what it said (RFC 9457). */
+/** The service said no. `problem` is what it said; a `status` of 0: it was not asked, the list cannot be read. */
 export class Refused extends Error {
   constructor(status, problem) {
-    super(problem.detail ?? problem.error ?? `the service answered ${status}`);
+    super(problem.detail ?? `the service answered ${status}`);
     this.status = status;
     this.problem = problem;
   }
@@ -34,6 +35,8 @@ export async function* linesOf(request, signal) {
     });
   } catch (error) {
     if (signal.aborted) throw error;
+    const detail = await unread(request.body);
+    if (detail !== null) throw new Refused(0, { detail });
     throw new Cut("the service does not answer");
   }
   if (!response.ok) throw new Refused(response.status, await problemIn(response));
@@ -83,11 +86,3 @@ function joined(parts) {
   return whole;
 }
 
-async function problemIn(response) {
-  try {
-    const problem = await response.json();
-    return problem !== null && typeof problem === "object" ? problem : {};
-  } catch {
-    return {};
-  }
-}

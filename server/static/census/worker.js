@@ -80,13 +80,13 @@ function selected(view) {
   return selection;
 }
 
-function begin({ request, expected }) {
+function begin({ request, expected, number: given }) {
   census?.stop();
   census = new Census(request, expected);
   selection = null;
   pictureUrls.clear();
   told = -1;
-  number += 1;
+  number = given;
   const mine = census;
   mine.run().then(() => mine === census && tell());
   tell();

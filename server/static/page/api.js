@@ -1,10 +1,11 @@
 /** What is asked of the service besides streams: small answers, as JSON. */
+import { problemIn, unread } from "../census/problem.js";
 import { askForKey, keyOf, withKey } from "./key.js";
 
 /** The service said no, or nothing. `status` is 0 where it does not answer. */
 export class Problem extends Error {
   constructor(status, problem) {
-    super(problem.detail ?? problem.error ?? (status ? `the service answered ${status}` : "the service does not answer"));
+    super(problem.detail ?? (status ? `the service answered ${status}` : "the service does not answer"));
     this.status = status;
     this.fields = problem.errors ?? [];
   }
@@ -35,20 +36,11 @@ export async function respond(method, path, { body, headers = {}, signal } = {})
       response = await fetch(path, { method, body, headers: withKey(headers), signal, cache: "no-store" });
     } catch (error) {
       if (signal?.aborted) throw error;
-      throw new Problem(0, {});
+      throw new Problem(0, { detail: (await unread(body)) ?? undefined });
     }
     if (response.ok) return response;
     // While this was under way another may have been given.
     if (response.status === 401 && (keyOf() !== used || (await askForKey()))) continue;
     throw new Problem(response.status, await problemIn(response));
-  }
-}
-
-async function problemIn(response) {
-  try {
-    const problem = await response.json();
-    return problem !== null && typeof problem === "object" ? problem : {};
-  } catch {
-    return {}; // whoever says this is not the service: a proxy
   }
 }

@@ -1,6 +1,6 @@
 /** The form: a list, and what is asked of it. */
 import { ask, Problem } from "./api.js";
-import { choices, make, say } from "./dom.js";
+import { byId, choices, make, say } from "./dom.js";
 import { withKey } from "./key.js";
 import { HeldList } from "./lists.js";
 import { Predictors } from "./predictors.js";
@@ -20,6 +20,7 @@ const WHAT = [
 export class Asking {
   #client;
   #held = null;
+  #taken = 0; // files that were given
   #predictors = new Predictors();
   #parts = {};
 
@@ -55,12 +56,12 @@ export class Asking {
     const parts = (this.#parts = {
       text: make("textarea", { id: "list", rows: 4, placeholder: SAMPLE, spellcheck: false, autocapitalize: "off", onpaste: (event) => this.#paste(event), oninput: () => this.#told("") }),
       file: make("input", { type: "file", id: "file", accept: ".tsv,.csv,.txt,.ndjson,.jsonl,.parquet,.gz,.zst", hidden: true, onchange: () => this.#take(parts.file.files[0]) }),
-      path: make("input", { type: "text", id: "path", placeholder: "images.tsv", autocomplete: "off", autocapitalize: "off", spellcheck: false }),
+      path: make("input", { type: "text", id: "path", placeholder: "sample.tsv", autocomplete: "off", autocapitalize: "off", spellcheck: false }),
       what: make("select", { id: "what", onchange: () => this.#asksFor() }, choices(WHAT)),
       limit: make("input", { type: "number", id: "limit", min: 1, step: 1, placeholder: "all" }),
       told: make("p", { class: "problem", role: "alert", hidden: true }),
       look: make("button", { class: "main", type: "submit" }, "Look now"),
-      job: make("button", { type: "button", title: "Kept in Redis: it goes on without this page", onclick: () => this.#submit(true) }, "Hand in as a job"),
+      job: make("button", { type: "button", title: "Kept in Redis: it goes on without this page", onclick: () => this.#submitJob() }, "Hand in as a job"),
     });
     const field = (words, input, kind = "") => make("label", { class: `field ${kind}` }, words, input);
     this.drop = make("div", { class: "drop" }, parts.text);
@@ -99,10 +100,12 @@ export class Asking {
   }
 
   #brief(words) {
+    const had = this.form.contains(document.activeElement);
     this.form.hidden = true;
     this.brief.hidden = false;
     this.root.classList.add("brief-only");
     say(this.brief.firstElementChild, words);
+    if (had) byId("view").focus({ preventScroll: true }); // what had the focus is hidden: keys go on in the view
   }
 
   #drops() {
@@ -124,10 +127,12 @@ export class Asking {
 
   async #take(file) {
     if (!file) return;
+    const turn = ++this.#taken;
     try {
-      this.#hold(await HeldList.ofFile(file));
+      const list = await HeldList.ofFile(file);
+      if (turn === this.#taken) this.#hold(list); // else another came while this was counted
     } catch (error) {
-      this.#told(error.message);
+      if (turn === this.#taken) this.#told(error.message);
     }
     this.#parts.file.value = "";
   }
@@ -157,6 +162,7 @@ export class Asking {
 
   #let() {
     this.#held = null;
+    this.#taken += 1;
     this.drop.replaceChildren(this.#parts.text);
     this.#parts.text.focus();
   }
@@ -214,16 +220,24 @@ export class Asking {
     this.#begin(request, expected, `${list?.name ?? named} · ${this.#parts.what.selectedOptions[0].textContent}`);
   }
 
+  /** Pressed twice, a list is one job all the same. */
+  async #submitJob() {
+    const { job } = this.#parts;
+    job.disabled = true;
+    try {
+      await this.#submit(true);
+    } finally {
+      job.disabled = false;
+    }
+  }
+
   async #handIn({ method, path, body, headers }) {
-    this.#parts.job.disabled = true;
     try {
       const { job } = await ask(method, path, { body, headers });
       this.go("jobs", job);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       this.#told(error.message);
-    } finally {
-      this.#parts.job.disabled = false;
     }
   }
 }

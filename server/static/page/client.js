@@ -14,6 +14,7 @@ export class Client extends EventTarget {
   #worker = new Worker(trusted?.createScriptURL(WORKER) ?? WORKER, { type: "module" });
   #asked = new Map();
   #number = 0;
+  #census = 0; // the number of the one that was begun last
 
   constructor() {
     super();
@@ -24,6 +25,7 @@ export class Client extends EventTarget {
     };
     this.#worker.onmessage = ({ data }) => {
       if (data.say === "state") {
+        if (data.census !== this.#census) return; // of the one before: it was under way when this was begun
         this.state = data;
         this.dispatchEvent(new CustomEvent("state", { detail: data }));
       } else if (data.say === "answer") {
@@ -49,7 +51,7 @@ export class Client extends EventTarget {
   begin(request, expected = null) {
     this.state = null;
     this.dispatchEvent(new Event("begin"));
-    this.#worker.postMessage({ do: "begin", request, expected });
+    this.#worker.postMessage({ do: "begin", request, expected, number: ++this.#census });
   }
 
   stop() {

@@ -9,7 +9,7 @@ export function showDetail(item) {
   const dialog = byId("detail");
   const { record } = item;
   const shown = { ...record };
-  if (shown.thumbnail) shown.thumbnail = `${shown.thumbnail.slice(0, 40)}… (${count(shown.thumbnail.length)} characters)`;
+  if (typeof shown.thumbnail === "string") shown.thumbnail = `${shown.thumbnail.slice(0, 40)}… (${count(shown.thumbnail.length)} characters)`;
   const picture = pictureOf(item);
   const parts = [
     make(

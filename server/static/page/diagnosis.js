@@ -53,7 +53,8 @@ export class Diagnosis {
     let answer = null;
     try {
       answer = await ask("GET", `/api/v1/jobs/${encodeURIComponent(job)}`);
-    } catch {
+    } catch (error) {
+      if (error.status === 401) return; // no key was given: it is not asked for every few seconds
       // The strip of numbers says that the service does not answer; this is asked again.
     }
     if (this.#asked !== job) return;

@@ -39,7 +39,13 @@ export async function download(job, [ending, , type], rows, tell) {
       },
     }),
   );
-  const file = rows > LARGE_ROWS ? await chosen(name) : null;
+  let file = null;
+  try {
+    if (rows > LARGE_ROWS) file = await chosen(name);
+  } catch (error) {
+    counted.cancel().catch(() => {}); // no file was chosen: the service need not hold the answer
+    throw error;
+  }
   if (file !== null) return counted.pipeTo(file);
   const url = URL.createObjectURL(await new Response(counted, { headers: { "Content-Type": type } }).blob());
   save(name, url);

@@ -58,7 +58,7 @@ export class DuplicatesView {
           sliding = setTimeout(() => this.#compare(), SLIDING_MS);
         },
       }),
-      bitsSay: make("output", { for: "duplicates-bits" }),
+      bitsSay: make("output", { for: "duplicates-bits", "aria-live": "off" }), // the slider says it
       kind: make("select", { "aria-label": "Which groups", onchange: () => this.#show() }),
       repeats: make("input", { type: "checkbox", onchange: () => this.#compare() }),
       again: make("button", { type: "button", hidden: true, onclick: () => this.#compare() }),
@@ -130,7 +130,9 @@ export class DuplicatesView {
     const { state } = this.#client;
     if (!this.#shown || !state) return;
     const fresh = this.#found ? state.kept - this.#found.kept : state.kept;
-    if (this.#comparing || (fresh === 0 && this.#found)) return;
+    if (this.#comparing) return;
+    if (this.#found?.hashed === 0) this.#none(state); // it says why, and may say another thing at the end
+    if (fresh === 0 && this.#found) return;
     if (state.kept === 0) return this.#none(state);
     const reads = this.#found?.groups.all && (this.#list.element.scrollTop > 0 || this.#list.element.matches(":hover, :focus-within"));
     this.#parts.again.hidden = !reads;
@@ -157,7 +159,7 @@ export class DuplicatesView {
       clearInterval(watch);
       if (this.#wanted === how || this.#wanted === null) this.#comparing = false;
     }
-    if (found === null || this.#wanted !== how) return;
+    if (found === null || this.#wanted !== how) return this.#came(); // the one before: of this one nothing may come any more
     this.#found = found;
     this.#next = performance.now() + Math.max(REST_MS, 8000 * found.seconds);
     this.#show();

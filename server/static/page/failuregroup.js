@@ -51,7 +51,7 @@ export class FailureGroup {
     const tone = group.retryable === group.rows ? "warn" : group.retryable ? "some" : "bad";
     this.element.dataset.tone = tone;
     say(parts.name, group.key ?? "no host");
-    say(parts.says, byCode ? (this.#sentences[group.key] ?? "") : group.key === null ? "rows whose URL names none" : "");
+    say(parts.says, byCode ? (Object.hasOwn(this.#sentences, group.key) ? this.#sentences[group.key] : "") : group.key === null ? "rows whose URL names none" : "");
     say(parts.rows, count(group.rows));
     say(parts.share, `${percent(group.rows, failed)} of failures`);
     parts.show.setAttribute("aria-label", `Show the ${some(group.rows, "record")} of ${group.key ?? "no host"}`);

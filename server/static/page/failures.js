@@ -78,6 +78,7 @@ export class FailuresView {
   #begin() {
     this.#version = -1;
     this.#diagnosis.forget();
+    keep(this.#parts.groups, [], { keyOf: ({ key }) => key }); // their examples are rows of the one before
     this.#parts.saved.hidden = true;
     this.#parts.body.hidden = true;
     this.#parts.empty.hidden = false;
@@ -121,6 +122,7 @@ export class FailuresView {
     const { told, saveAll, savePassing } = this.#parts;
     const passing = retryable === 0 ? "none will pass by asking again" : `${retryable === failed ? "all" : count(retryable)} may pass when asked for again`;
     const held = state.notKept ? ` These are the first ${count(state.kept)} rows, which are held here.` : "";
+    told.setAttribute("aria-live", this.#client.busy ? "off" : "polite"); // it would be read out all the time
     say(told, `${some(failed, "row")} of ${count(rows)} failed (${percent(failed, rows)}); ${passing}.${held}`);
     say(saveAll, `Save the failed rows (${count(failed)})`);
     say(savePassing, `Only those that may pass (${count(retryable)})`);

@@ -16,6 +16,7 @@ export const isOpen = ({ state }) => state === "queued" || state === "running";
 /** A moment in the reader's time. */
 export function moment(text) {
   const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return String(text);
   const today = day.format(at) === day.format(new Date());
   return `${today ? "today" : day.format(at)} ${clock.format(at)}`;
 }
@@ -92,6 +93,7 @@ export class JobCard {
   tell(words, grave = true) {
     const { told } = this.#parts;
     told.className = grave ? "problem" : "note";
+    told.setAttribute("aria-live", grave ? "assertive" : "off"); // how much has come is not read out each time
     say(told, words);
     told.hidden = words === "";
   }

@@ -87,9 +87,10 @@ export class JobsView {
       this.#took(page, singles);
       this.#away(null);
       this.#wait = [...this.#cards.values()].some(({ job }) => isOpen(job)) ? OPEN_MS : QUIET_MS;
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error;
+    } catch (thrown) {
       if (turn !== this.#turn) return;
+      const error = thrown instanceof Problem ? thrown : new Problem(200, { detail: "What answered is not the service, or of another version" });
+      if (error !== thrown) console.warn(thrown); // and it is asked again
       this.#away(error);
       if (error.status === 401) return; // asked for again when somebody wants it
       this.#wait = Math.min(Math.max(this.#wait, OPEN_MS) * 1.6, MOST_AWAY_MS);

@@ -1,9 +1,10 @@
 /** The key of a service that has one: asked for where it is needed, kept as long as the tab. */
 import { byId, make } from "./dom.js";
+import { session } from "./stored.js";
 
 const KEPT = "imagecensus.key"; // the API page reads it too
 
-export const keyOf = () => sessionStorage.getItem(KEPT);
+export const keyOf = () => session.get(KEPT);
 
 /** Header fields that carry the key. */
 export function withKey(headers = {}) {
@@ -38,8 +39,8 @@ export function askForKey() {
     dialog.onclose = () => {
       asking = null;
       const given = dialog.returnValue === "given" && input.value.trim() !== "";
-      if (given) sessionStorage.setItem(KEPT, input.value.trim());
-      else if (wrong) sessionStorage.removeItem(KEPT); // nobody is served by it
+      if (given) session.set(KEPT, input.value.trim());
+      else if (wrong) session.set(KEPT, null); // nobody is served by it
       dialog.replaceChildren();
       document.dispatchEvent(new Event("key"));
       resolve(given);
@@ -50,6 +51,6 @@ export function askForKey() {
 }
 
 export function forgetKey() {
-  sessionStorage.removeItem(KEPT);
+  session.set(KEPT, null);
   document.dispatchEvent(new Event("key"));
 }

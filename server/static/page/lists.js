@@ -21,7 +21,8 @@ export class HeldList {
   static async ofFile(file) {
     const name = file.name.toLowerCase().replace(/\.(gz|zst)$/, "");
     const packed = name !== file.name.toLowerCase();
-    const type = TYPES[name.split(".").at(-1)] ?? (packed ? null : typeOf(await file.slice(0, 65536).text()));
+    const ending = name.split(".").at(-1);
+    const type = (Object.hasOwn(TYPES, ending) ? TYPES[ending] : null) ?? (packed ? null : await seen(file));
     if (type === null) throw new Error(`${file.name}: give a .tsv, .csv, .ndjson or .parquet file, plain, .gz or .zst`);
     return new HeldList(file, file.name, type, packed || type === TYPES.parquet ? null : await linesIn(file));
   }
@@ -31,6 +32,12 @@ export class HeldList {
     const rows = await linesIn(blob);
     return new HeldList(blob, `${count(rows)} pasted lines`, typeOf(text.slice(0, 65536)), rows);
   }
+}
+
+/** The same of a file, null where it is no text: a picture, a table of a spreadsheet. */
+async function seen(file) {
+  const text = await file.slice(0, 65536).text();
+  return text.includes("\0") ? null : typeOf(text);
 }
 
 /** The media type of a manifest by its beginning. */

@@ -104,12 +104,11 @@ export class PicturesView {
     if (this.#client.busy && now - this.#looked < FOLLOW_MS && this.#list.total > 40) return;
     this.#looked = now;
     this.#version = state.version;
-    const sorted = (this.view.sort ?? "arrival") !== "arrival" || this.view.descending;
-    this.#list.refresh({ all: sorted });
+    this.#list.refresh();
     this.#options();
     clearTimeout(this.#last);
     // The last state comes once: what was left out by then is looked at after it.
-    this.#last = setTimeout(() => this.#list.refresh({ all: sorted }), 2 * FOLLOW_MS);
+    this.#last = setTimeout(() => this.#list.refresh(), 2 * FOLLOW_MS);
   }
 
   #looked = 0;
@@ -137,7 +136,8 @@ export class PicturesView {
       mark: make("select", {
         "aria-label": "What stands out",
         onchange: () => {
-          const [kind, name] = mark.value.split(":");
+          const [kind, ...parts] = mark.value.split(":"); // names may have colons too
+          const name = parts.join(":");
           this.view = { ...this.view, mark: undefined, flag: undefined, change: undefined, label: undefined, ...(kind ? { [kind]: name } : {}) };
           this.#changed();
         },
@@ -173,14 +173,11 @@ export class PicturesView {
   /** The view is another: ask for it, and have the bar say what it is. */
   #changed() {
     const { view } = this;
-    const { search, state, code, format, mark, sort } = this.#controls;
+    const { search, state, mark, sort } = this.#controls;
     if (document.activeElement !== search) search.value = view.text ?? "";
     state.value = view.state ?? "";
     this.#options();
-    code.value = view.code ?? "";
-    format.value = view.format ?? "";
-    const marked = ["mark", "flag", "change", "label"].find((name) => view[name]);
-    mark.value = marked ? `${marked}:${view[marked]}` : "";
+    this.#choose();
     sort.value = view.sort ?? "arrival";
     const chips = Object.entries(CHIPS).filter(([name]) => view[name] !== undefined && mark.value !== `${name}:${view[name]}`);
     this.#chips.replaceChildren(
@@ -194,10 +191,27 @@ export class PicturesView {
       ),
     );
     for (const cell of this.root.querySelectorAll("[data-sort]")) {
-      if (cell.dataset.sort === view.sort) cell.setAttribute("aria-sort", view.descending ? "descending" : "ascending");
+      const turned = this.#turned(cell.dataset.sort);
+      if (turned) cell.setAttribute("aria-sort", turned);
       else cell.removeAttribute("aria-sort");
     }
     this.#list?.reset();
+  }
+
+  /** How the list is sorted by a column, undefined where it is not. */
+  #turned(by) {
+    if (by === null || by !== this.view.sort) return undefined;
+    return this.view.descending ? "descending" : "ascending";
+  }
+
+  /** Have what is chosen stand in the bar. */
+  #choose() {
+    const { view } = this;
+    const { code, format, mark } = this.#controls;
+    const marked = ["mark", "flag", "change", "label"].find((name) => view[name]);
+    code.value = view.code ?? "";
+    format.value = view.format ?? "";
+    mark.value = marked ? `${marked}:${view[marked]}` : "";
   }
 
   /** What may be chosen grows with what comes. */
@@ -205,10 +219,9 @@ export class PicturesView {
     if (!this.#client.state) return;
     const names = await this.#client.ask("names");
     const fill = (select, first, options) => {
-      const { value } = select;
       const texts = [first, ...options];
       if (select.options.length === texts.length && !options.some(([one], at) => select.options[at + 1].value !== one)) return;
-      select.replaceChildren(...choices(texts, value));
+      select.replaceChildren(...choices(texts));
     };
     const sorted = (texts) => [...texts].sort();
     fill(this.#controls.code, ["", "any error"], sorted(names.codes).map((code) => [code, spoken(code)]));
@@ -219,6 +232,7 @@ export class PicturesView {
       ...sorted(names.changes).map((change) => [`change:${change}`, change]),
       ...["placeholder", "animated", "repeated", "retryable"].map((mark) => [`mark:${mark}`, mark === "placeholder" ? "placeholder?" : mark]),
     ]);
+    this.#choose(); // another view may have asked for what was no choice until now
   }
 
   #across() {
@@ -270,7 +284,10 @@ export class PicturesView {
     if (!this.#client.state) return { total: 0, rows: [] };
     const { view } = this;
     const answer = await this.#client.ask("rows", { view, from, to });
-    if (view === this.view) say(this.#found, `${count(answer.total)} of ${count(this.#client.state?.rows ?? 0)}`);
+    if (view === this.view) {
+      this.#found.setAttribute("aria-live", this.#client.busy ? "off" : "polite"); // it would be read out twice a second
+      say(this.#found, `${count(answer.total)} of ${count(this.#client.state?.rows ?? 0)}`);
+    }
     return answer;
   }
 
@@ -281,7 +298,7 @@ export class PicturesView {
       COLUMNS.map(([words, by, kind]) =>
         make(
           "div",
-          { role: "columnheader", class: kind, "data-sort": by ?? undefined },
+          { role: "columnheader", class: kind, "data-sort": by ?? undefined, "aria-sort": this.#turned(by) },
           by === null && make("span", { class: "unseen" }, words),
           by && make("button", { type: "button", onclick: () => this.#sort(by, this.view.sort === by && !this.view.descending) }, words),
         ),

@@ -22,7 +22,7 @@ const sizeOf = ({ size }) => (size ? `${size[0]} × ${size[1]}` : "any size");
 function aboutOf(one) {
   if (!one.ready) return `Cannot be used: ${one.error}`;
   const said = [];
-  if (one.name in BUILT_IN) said.push(BUILT_IN[one.name]);
+  if (Object.hasOwn(BUILT_IN, one.name)) said.push(BUILT_IN[one.name]);
   if (one.version) said.push(`version ${one.version}`);
   said.push(`pictures of ${sizeOf(one)}`);
   if (one.labels.length) {
@@ -96,6 +96,7 @@ export class Predictors {
     );
     dialog.onclick = (event) => event.target === dialog && close();
     dialog.onclose = () => dialog.remove();
+    if (dialog.open) return; // it was pressed twice
     document.body.append(dialog);
     dialog.showModal();
   }
@@ -127,7 +128,7 @@ export class Predictors {
         make("span", { class: `tag ${one.ready ? "accent" : "bad"}` }, one.ready ? "ready" : "cannot be used"),
         one.ready && make("button", { type: "button", "aria-label": `Use ${one.name}`, disabled: one.name === this.select.value, onclick: use }, one.name === this.select.value ? "Chosen" : "Use it"),
       ),
-      one.name in BUILT_IN && make("p", {}, BUILT_IN[one.name]),
+      Object.hasOwn(BUILT_IN, one.name) && make("p", {}, BUILT_IN[one.name]),
       !one.ready && make("p", { class: "problem" }, one.error),
       pairs.length > 0 && make("dl", { class: "facts" }, pairs),
     );

@@ -10,10 +10,10 @@ const SAYS = {
   running: () => "Running",
   waiting: () => "Cut off: it is asked for again…",
   cut: (state) => `Cut off after ${some(state.rows, "row")}`,
-  refused: () => "The service refused",
+  refused: (state) => (state.problem.status === 0 ? "Nothing was sent" : "The service refused"),
   stopped: (state) => `Stopped after ${some(state.rows, "row")}`,
   ended: (state) =>
-    state.summary.complete ? `Complete: ${percent(state.ok, state.rows)} ok` : `Not complete: ${state.summary.reason}`,
+    state.summary.complete ? `Complete: ${percent(state.ok, state.rows)} ok` : `Not complete: ${state.summary.reason ?? "nobody said why"}`,
 };
 
 /** Not a part of what is read out: it changes all the time. */
@@ -34,6 +34,7 @@ export class Progress {
     this.again = again;
     client.addEventListener("begin", () => {
       byId("tally").hidden = false;
+      this.#asks();
       if (client.broken) this.#broken();
     });
     client.addEventListener("broken", () => this.#broken());
@@ -41,6 +42,15 @@ export class Progress {
     byId("tally-stop").onclick = () => client.stop();
     byId("tally-save").onclick = () => this.#save();
     addEventListener("theme", () => this.#forget());
+  }
+
+  /** What stands there is of the census before: the worker may be busy yet. */
+  #asks() {
+    byId("tally-dot").dataset.state = "asking";
+    say(byId("tally-state"), SAYS.asking());
+    say(byId("tally-left"), "");
+    byId("tally-stop").hidden = false;
+    byId("tally-problem").hidden = true;
   }
 
   #show(state) {
@@ -83,11 +93,13 @@ export class Progress {
     const box = byId("tally-problem");
     let words = "";
     if (state.problem && state.state !== "running") {
-      const fields = (state.problem.errors ?? []).map(({ field, detail }) => `${field}: ${detail}`);
-      words = [state.problem.detail, ...fields.filter((field) => !state.problem.detail?.includes(field.split(": ")[1]))].join(" · ");
+      const { detail: told, errors = [] } = state.problem;
+      words = [told, ...errors.filter(({ detail }) => !told.includes(detail)).map(({ field, detail }) => `${field}: ${detail}`)].join(" · ");
       if (state.state === "cut") words += ". What came is kept here. A list handed in as a job outlives any connection.";
     } else if (state.notKept) {
-      words = `The first ${count(state.kept)} rows are held here; ${some(state.notKept, "more row")} only counted. Hand such a list in as a job and load its results.`;
+      // While they come they are not counted here: this is read out whenever it is another.
+      const others = this.#client.busy ? "those behind them are" : some(state.notKept, "more row");
+      words = `The first ${count(state.kept)} rows are held here; ${others} only counted. Hand such a list in as a job and load its results.`;
     }
     say(box, words);
     box.hidden = words === "";

@@ -24,6 +24,8 @@ export class SaidBar {
   }
 
   #begin() {
+    clearTimeout(this.#later);
+    this.#asked = 0;
     this.element.hidden = true;
     this.element.replaceChildren();
     this.#key = "";
@@ -45,7 +47,9 @@ export class SaidBar {
   }
 
   async #ask() {
+    const { census } = this.#client.state;
     const { rows, flags, labels } = await this.#client.ask("said");
+    if (this.#client.state?.census !== census) return; // another was begun
     const said = [...flags.map(([name, times]) => ["flag", name, times]), ...labels.map(([name, times]) => ["label", name, times])];
     this.element.hidden = said.length === 0;
     const names = said.slice(0, MOST_SHOWN);

@@ -23,18 +23,25 @@ export class Tabs {
 
   #follow() {
     const name = location.hash.slice(1);
-    this.#show(name in this.#views ? name : "pictures");
+    if (Object.hasOwn(this.#views, name)) return this.#show(name);
+    // What names no view, as where the first link of the page leads, is no reason to leave one.
+    if (this.#now === null) this.#show("pictures");
+    else history.replaceState(null, "", `#${this.#now}`);
   }
 
   #show(name, argument) {
     if (this.#now !== null && this.#now !== name) this.#views[this.#now].hide();
     this.#now = name;
+    const had = document.activeElement;
     for (const tab of this.tabs) {
       const chosen = tab.dataset.view === name;
       tab.setAttribute("aria-selected", String(chosen));
       tab.tabIndex = chosen ? 0 : -1;
+      if (chosen) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
       byId(`view-${tab.dataset.view}`).hidden = !chosen;
     }
+    // What had the focus may be hidden now: keys go on in the view that is shown.
+    if (had.closest(".view[hidden]")) byId("view").focus({ preventScroll: true });
     this.#views[name].show(argument);
   }
 

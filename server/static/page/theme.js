@@ -1,5 +1,6 @@
 /** Light, dark, or as the system has it: kept for the next visit. */
 import { byId } from "./dom.js";
+import { local } from "./stored.js";
 
 const KEPT = "imagecensus.theme";
 const NEXT = { auto: "light", light: "dark", dark: "auto" };
@@ -14,12 +15,12 @@ export function setUpTheme() {
     button.title = `Colours: ${SAYS[theme]}`;
     dispatchEvent(new Event("theme"));
   };
-  let theme = localStorage.getItem(KEPT);
-  if (!(theme in NEXT)) theme = "auto";
+  let theme = local.get(KEPT);
+  if (!Object.hasOwn(NEXT, theme)) theme = "auto";
   show(theme);
   button.onclick = () => {
     theme = NEXT[theme];
-    localStorage.setItem(KEPT, theme);
+    local.set(KEPT, theme);
     show(theme);
   };
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => dispatchEvent(new Event("theme")));

@@ -45,8 +45,8 @@ export class VirtualList {
   reset({ scroll = true } = {}) {
     this.#question += 1;
     this.#pages.clear();
-    this.total = 0;
     if (scroll) {
+      this.total = 0;
       this.active = 0;
       this.element.scrollTop = 0;
     }
@@ -54,15 +54,12 @@ export class VirtualList {
   }
 
   /** Ask anew for what is seen: there may be more of it, or other. */
-  refresh({ all = true } = {}) {
+  refresh() {
     const [first, last] = this.#seen();
     const pages = new Set();
     for (let page = Math.floor(first / PAGE); page <= Math.floor(Math.max(last - 1, first) / PAGE); page++) pages.add(page);
     for (const page of [...this.#pages.keys()]) if (!pages.has(page)) this.#pages.delete(page);
-    for (const page of pages) {
-      const held = this.#pages.get(page);
-      if (all || !held || held.length < PAGE) this.#ask(page);
-    }
+    for (const page of pages) this.#ask(page);
   }
 
   /** Show the item at *at*, and let it have the focus. */
@@ -137,7 +134,7 @@ export class VirtualList {
     for (const [at, element] of this.#elements) {
       if (at < first || at >= last) {
         // Out of sight a row loses the focus: the list has it then, for keys to go back to the row.
-        if (element === document.activeElement) this.element.focus({ preventScroll: true });
+        if (element.contains(document.activeElement)) this.element.focus({ preventScroll: true });
         this.#elements.delete(at);
         element.hidden = true;
         this.#spare.push(element);

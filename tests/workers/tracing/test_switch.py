@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -107,6 +108,7 @@ def test_what_is_asked_for_and_not_installed_is_told_once(collector: Collector) 
         ("OTEL_TRACES_EXPORTER", "foo", "there is no exporter 'foo' here"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "there is no exporter 'otlp_proto_grpc' here"),
         ("OTEL_SPAN_EVENT_COUNT_LIMIT", "foo", "OTEL_SPAN_EVENT_COUNT_LIMIT"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "1", "max_queue_size"),
     ],
 )
 def test_what_cannot_be_followed_is_told_and_traces_nothing(
@@ -125,6 +127,26 @@ def test_what_cannot_be_followed_is_told_and_traces_nothing(
 
     (line,) = [line for line in caplog.records if line.levelname == "WARNING"]
     assert why in line.__dict__["reason"]
+    assert logging.getLogger("opentelemetry").propagate
+
+
+@pytest.mark.parametrize("fields", ["secret", "authorization: Bearer secret"])
+def test_a_key_in_the_wrong_form_is_not_logged(
+    fields: str,
+    collector: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The library has it in its own line."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_HEADERS", fields)
+
+    with traced("foo"), spans.span("bar"):
+        pass
+
+    (line,) = [line for line in caplog.records if line.levelname == "WARNING"]
+    assert line.__dict__["action"] == "traces_headers"
+    assert "secret" not in str([line.__dict__ for line in caplog.records])
+    assert len(collector.spans) == 1
 
 
 def test_a_span_has_its_parent_its_facts_and_its_service(collector: Collector) -> None:
