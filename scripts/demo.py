@@ -1,11 +1,12 @@
 """What `scripts/run` does once all is installed: a picture host, the server with its Redis and its
 consumer, and a sample census: facts as a stream, predictions as another, facts as a job.
 
-Lines of the census go to stdout, everything else to stderr. The demo opens its own picture host for
-downloads, besides whatever CENSUS_ALLOW_NETWORKS names. That host has the same port at every start,
-kept in CENSUS_VAR: jobs that were interrupted go on. With --once all of it lies in a folder that is
-removed afterwards, but for what CENSUS_DATA_ROOT, CENSUS_VAR and CENSUS_REDIS_URL name: it meets no
-other demo and no job of yours.
+Lines of the census go to stdout, what is for people to stderr, and what the processes log to
+`run.log` in CENSUS_VAR. The demo opens its own picture host for downloads, besides whatever
+CENSUS_ALLOW_NETWORKS names. That host has the same port at every start, kept in CENSUS_VAR: jobs
+that were interrupted go on. With --once all of it lies in a folder that is removed afterwards, but
+for what CENSUS_DATA_ROOT, CENSUS_VAR and CENSUS_REDIS_URL name: it meets no other demo and no job
+of yours. Its logs go to stderr.
 
 What it started ends with it, however it goes, and the picture host last.
 """
@@ -29,8 +30,10 @@ from typing import Any
 from demo_processes import (
     PORT_FILE,
     ROOT,
+    Log,
     end_on_signals,
     end_with,
+    is_free,
     keep_port,
     pictures,
     read_port,
@@ -123,6 +126,18 @@ class Door:
         return complete and sorted(answered) == list(range(rows))
 
 
+def look_for_port(env: dict[str, str]) -> None:
+    """End with advice where somebody else has the port of the server."""
+    wanted = env.get("CENSUS_PORT") or "5000"
+    if env.get("CENSUS_HOST") or not wanted.isdecimal() or is_free(int(wanted)):
+        return  # or the server says what is wrong with it
+    other = 5071 if wanted != "5071" else 5072
+    sys.exit(
+        f"cannot serve: port {wanted} is taken, maybe by another ./scripts/run"
+        f" (on macOS AirPlay has 5000). Take another one: CENSUS_PORT={other} ./scripts/run"
+    )
+
+
 def inject(manifest: str, env: dict[str, str]) -> str:
     """Hand a job in with redis-cli, as people do; its id."""
     command = ["./scripts/redis-cli", "XADD", "census:jobs", "*"]
@@ -152,8 +167,8 @@ def run_sample(door: Door, manifest: str, rows: int, env: dict[str, str]) -> tup
     return whole, job
 
 
-def say_what_next(url: str, base: str, manifest: str, job: str, prefix: str) -> None:
-    """Commands to go on with, to be pasted."""
+def say_what_next(url: str, base: str, manifest: str, job: str, prefix: str, log: Log) -> None:
+    """Commands to go on with, to be pasted, and last where the page is."""
     body = json.dumps({"filepath": manifest})
     say(
         f"""
@@ -165,7 +180,9 @@ as a job, which prints its id:
   {prefix}./scripts/redis-cli XADD census:jobs '*' kind images_info filepath {manifest}
 and the records of a job (of the one above), over HTTP and out of Redis:
   curl -N '{url}/api/v1/jobs/{job}/results?follow=1'
-  {prefix}./scripts/redis-cli --raw XRANGE '{{census:jobs}}:results:{job}' - +"""
+  {prefix}./scripts/redis-cli --raw XRANGE '{{census:jobs}}:results:{job}' - +
+log: {log.path}
+page: {url}/ (open it in a browser)"""
     )
 
 
@@ -181,6 +198,7 @@ def main() -> int:
         os.execve(sys.executable, [sys.executable, "-m", "server"], env)  # noqa: S606
     if arguments.once:
         env["CENSUS_PORT"] = env.get("CENSUS_PORT") or "0"  # any: nobody else is to find it
+    look_for_port(env)
     end_on_signals(130 if arguments.once else 0)
     with ExitStack() as stack:
         if arguments.once:
@@ -189,9 +207,10 @@ def main() -> int:
                 env[name] = env.get(name) or f"{own}/{name[7:].lower()}"
         sample = sample_place(Path(ROOT, env.get("CENSUS_DATA_ROOT") or "data"))
         var = Path(ROOT, env.get("CENSUS_VAR") or "var")
+        log = Log(None if arguments.once else var)
         before = read_port(var / PORT_FILE)
         asked = None if arguments.once else before
-        base, held = stack.enter_context(pictures(env, asked))
+        base, held = stack.enter_context(pictures(env, log, asked))
         port = int(base.rpartition(":")[2])
         opened = [f"127.0.0.1/32:{one}" for one in sorted({port, before or port})]
         env["CENSUS_ALLOW_NETWORKS"] = ",".join(
@@ -200,10 +219,10 @@ def main() -> int:
         # The picture host lives as long as they do, and they no longer than this.
         tied = {"pass_fds": (held,), "preexec_fn": partial(end_with, os.getpid())}
         command = [sys.executable, "-m", "server"]
-        server, ready = stack.enter_context(running(command, env, **tied))
+        server, ready = stack.enter_context(running(command, env, log, **tied))
         if named := env.get("CENSUS_REDIS_URL"):  # without, the server has a consumer of its own
             command = [sys.executable, "-m", "workers"]
-            stack.enter_context(running(command, env, **tied))
+            stack.enter_context(running(command, env, log, **tied))
         # Only now: where it cannot serve, because another demo does, that one's is left as it is.
         manifest, rows = sample.name, write_sample(base, sample)
         if not arguments.once:
@@ -218,8 +237,10 @@ def main() -> int:
                 door.ask(f"/api/v1/jobs/{job}", method="DELETE").close()
             return 0 if whole else 1
         prefix = ready.get("inject", "").partition("./scripts/redis-cli")[0]
-        say_what_next(door.url, base, manifest, job, prefix)
-        return int(server.wait())
+        say_what_next(door.url, base, manifest, job, prefix, log)
+        code = int(server.wait())
+        say(f"the server ended by itself, exit code {code}\n{log.tail()}")
+        return code
     return 0
 
 

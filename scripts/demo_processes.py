@@ -1,4 +1,6 @@
-"""What the demo starts: processes that end with it, and a picture host that keeps its port."""
+"""What the demo starts: processes that end with it, a picture host that keeps its port; and where
+they log.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +14,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parent.parent
 #: In CENSUS_VAR.
 PORT_FILE = "picture_port"
+LOG_FILE = "run.log"
+#: A log that is larger than this begins anew with the next start.
+LOG_BYTES = 16 << 20
+#: Of what was logged, where something ends that should not.
+TAIL_LINES = 5
 #: Beyond the grace of the server and, behind it, of its consumer.
 STOP_SECONDS = 30.0
 
@@ -48,16 +55,48 @@ def end_with(parent: int) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
+class Log:
+    """What the processes of the demo log: in a file, so that a terminal has what is for people.
+
+    Without a folder it is this process's stderr.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self.path = None if folder is None else folder / LOG_FILE
+        self.file: IO[bytes] | None = None
+        self._begins = 0
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            # Appended to: another demo that has the same folder may be writing to it.
+            self.file = self.path.open("ab")
+            if self.file.tell() > LOG_BYTES:
+                self.file.truncate(0)
+            self._begins = self.path.stat().st_size
+
+    def tail(self) -> str:
+        """Its last lines since this began, and where there are more; empty without a file."""
+        if self.path is None:
+            return ""
+        with self.path.open("rb") as file:
+            file.seek(self._begins)
+            lines = file.read().decode(errors="replace").splitlines()
+        return "\n".join([*lines[-TAIL_LINES:], f"the whole log: {self.path}"])
+
+
 @contextmanager
 def running(
-    command: list[str], env: dict[str, str], **given: Any
+    command: list[str], env: dict[str, str], log: Log, **given: Any
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """A program of ours and the JSON line it says when it is ready; ended on the way out."""
+    """A program of ours and the JSON line it says when it is ready; ended on the way out.
+
+    One that does not become ready ends this process, with its exit code and what it logged.
+    """
     process = subprocess.Popen(
         command,
         cwd=ROOT,
         env=env,
         stdout=subprocess.PIPE,
+        stderr=log.file,
         text=True,
         start_new_session=True,  # Ctrl-C is for this process, which then ends it
         **given,
@@ -66,7 +105,9 @@ def running(
         assert process.stdout is not None  # noqa: S101 - asked for above
         line = process.stdout.readline()
         if not line:
-            sys.exit(process.wait() or 1)
+            code = process.wait() or 1
+            print(log.tail(), file=sys.stderr, flush=True)
+            sys.exit(code)
         yield process, json.loads(line)
     finally:
         process.terminate()
@@ -100,7 +141,7 @@ def is_free(port: int) -> bool:
 
 
 @contextmanager
-def pictures(env: dict[str, str], port: int | None) -> Iterator[tuple[str, int]]:
+def pictures(env: dict[str, str], log: Log, port: int | None) -> Iterator[tuple[str, int]]:
     """A picture host, on *port* where that is free: its base URL, and a descriptor.
 
     It ends as well when all processes that hold the descriptor are gone.
@@ -112,5 +153,5 @@ def pictures(env: dict[str, str], port: int | None) -> Iterator[tuple[str, int]]
     with ExitStack() as stack:
         stack.callback(os.close, theirs)
         with os.fdopen(ours) as stdin:
-            _, ready = stack.enter_context(running(command, env, stdin=stdin))
+            _, ready = stack.enter_context(running(command, env, log, stdin=stdin))
         yield ready["url"], theirs

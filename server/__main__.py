@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import sys
 from typing import TYPE_CHECKING
 
@@ -117,9 +118,15 @@ def main() -> int:
         )
         return 2 if isinstance(exc, RedisMissing) else 1
     except OSError as exc:
+        extra = {"action": "cannot_serve", "reason": str(exc)}
+        if exc.errno == errno.EADDRINUSE:
+            other = 5071 if settings.port != 5071 else 5072
+            extra["advice"] = (
+                f"port {settings.port} is taken, maybe by another server of this kind (on macOS"
+                f" AirPlay has 5000): take another one, as CENSUS_PORT={other}"
+            )
         logging.getLogger("server").error(  # noqa: TRY400 - the sentence is enough
-            "cannot serve on CENSUS_HOST and CENSUS_PORT",
-            extra={"action": "cannot_serve", "reason": str(exc)},
+            "cannot serve on CENSUS_HOST and CENSUS_PORT", extra=extra
         )
         return 1
     return 0

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from server.http_counts import HttpCounts
 from server.problems import problem_of
+from server.routes import WATCHED, route_of
 from workers.tracing import spans
 
 __all__ = ["around", "finish", "finish_stream", "new_id"]
@@ -34,8 +35,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _LONGEST_PATH = 500
-#: Asked every few seconds by whatever watches the service.
-_QUIET = frozenset({"/healthz", "/readyz", "/metrics", "/ping", "/ping/"})
+#: Routes of the page and of what belongs to it: a look at it is a dozen of them.
+_PAGE = frozenset({"/", "/docs", "/static/{path}"})
 
 
 def new_id() -> str:
@@ -92,8 +93,12 @@ def _log(request: web.Request, action: str, began: float, status: int | None) ->
         "status": status,
         "ms": round((time.monotonic() - began) * 1000, 1),
     }
-    level = logging.DEBUG if request.path in _QUIET else logging.INFO
-    logger.log(level, "answered" if status else "cut off", extra=extra)
+    quiet = request.path in WATCHED or (
+        status is not None and status < 400 and route_of(request) in _PAGE
+    )
+    logger.log(
+        logging.DEBUG if quiet else logging.INFO, "answered" if status else "cut off", extra=extra
+    )
 
 
 def _path(request: web.BaseRequest) -> str:

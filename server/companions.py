@@ -69,7 +69,7 @@ async def companions(settings: ServerSettings, stop: asyncio.Event) -> AsyncIter
 
 
 def _inject(var: Path) -> str:
-    command = "./scripts/redis-cli XADD census:jobs '*' kind images_info filepath images.tsv"
+    command = "./scripts/redis-cli XADD census:jobs '*' kind images_info filepath sample.tsv"
     if var.resolve() == (ROOT / "var").resolve():
         return command
     return f"CENSUS_VAR={shlex.quote(str(var.resolve()))} {command}"

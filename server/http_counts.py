@@ -9,6 +9,7 @@ from aiohttp import web
 from prometheus_client.core import CounterMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from server.routes import method_of, route_of
 from workers.metrics.families import histogram_family
 from workers.metrics.histogram import Histogram
 
@@ -20,7 +21,6 @@ OTHER = "other"
 #: The status of an answer that was cut off: its client left, or the server ended.
 CUT = "cut"
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Upper ends, seconds: a stream may take hours.
 _BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
 
@@ -34,8 +34,8 @@ class HttpCounts(Collector):
 
     def answered(self, request: web.Request, status: int | None, seconds: float) -> None:
         """Count one; without a *status* it was cut off."""
-        method = request.method if request.method in _METHODS else OTHER
-        self._count(method, _route(request), CUT if status is None else str(status), seconds)
+        method, route = method_of(request) or OTHER, route_of(request) or OTHER
+        self._count(method, route, CUT if status is None else str(status), seconds)
 
     def not_http(self, status: int) -> None:
         """Count what came and is no request."""
@@ -64,11 +64,3 @@ class HttpCounts(Collector):
             "route",
             self._durations.items(),
         )
-
-
-def _route(request: web.Request) -> str:
-    """The template of the route that a request came to."""
-    # There is none where the request was refused before it was routed; the property asserts one.
-    found = request._match_info  # noqa: SLF001
-    resource = None if found is None else found.route.resource
-    return OTHER if resource is None else resource.canonical.rstrip("/") or "/"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from server.http_counts import HttpCounts
 from server.readers import Readers
+from server.scrapes import Scrapes
 from server.settings import ServerSettings
 from server.streams import OpenStreams
 from workers.engine import Engine
@@ -18,7 +18,7 @@ __all__ = [
     "HTTP_COUNTS",
     "LEDGER",
     "READERS",
-    "REGISTRY",
+    "SCRAPES",
     "SETTINGS",
     "SPOOL_ROOM",
     "STREAMS",
@@ -27,8 +27,7 @@ __all__ = [
 SETTINGS = web.AppKey("settings", ServerSettings)
 ENGINE = web.AppKey("engine", Engine)
 HTTP_COUNTS = web.AppKey("http_counts", HttpCounts)
-#: Every metric of the application, but for those of Redis.
-REGISTRY = web.AppKey("registry", CollectorRegistry)
+SCRAPES = web.AppKey("scrapes", Scrapes)
 #: Only where there is a Redis.
 LEDGER = web.AppKey("ledger", Ledger)
 READERS = web.AppKey("readers", Readers)

@@ -5,15 +5,15 @@ docs/metrics.md has all of them.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from aiohttp import hdrs, web
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from server import keys
+from server.scrapes import Scrapes
 from workers.errors import WorkError
 from workers.jobs import keys as jobs
 from workers.jobs.backlog import Backlog
@@ -26,15 +26,23 @@ from workers.metrics.registry import new_registry
 
 __all__ = ["metrics", "opened"]
 
-#: So long a scrape waits for Redis.
+#: So long a look waits for Redis.
 REDIS_SECONDS = 1.0
 
 
 async def opened(app: web.Application) -> AsyncIterator[None]:
-    """The cleanup context of the registry, behind that of the engine."""
+    """The cleanup context of scrapes, behind that of the engine."""
     collectors = (app[keys.HTTP_COUNTS], _DoorMetrics(app), EngineMetrics(app[keys.ENGINE]))
-    app[keys.REGISTRY] = new_registry(*collectors)
+    registry = new_registry(*collectors)
+
+    async def look() -> Collector:
+        backlog, up = await _asked(app.get(keys.LEDGER))
+        await app[keys.SPOOL_ROOM].look()
+        return _Together(registry, queue_metrics(backlog, up=up))
+
+    scrapes = app[keys.SCRAPES] = Scrapes(look)
     yield
+    await scrapes.close()
 
 
 async def metrics(request: web.Request) -> web.Response:
@@ -42,19 +50,9 @@ async def metrics(request: web.Request) -> web.Response:
 
     Redis may be away, or slow: then its numbers are missing, and nothing else.
     """
-    app = request.app
-    backlog, up = await _asked(app.get(keys.LEDGER))
-    await app[keys.SPOOL_ROOM].look()
-    told = _Together(app[keys.REGISTRY], queue_metrics(backlog, up=up))
-    encode, content_type = _encoder(",".join(request.headers.getall(hdrs.ACCEPT, [])))
-    return web.Response(body=encode(told), headers={hdrs.CONTENT_TYPE: content_type})
-
-
-def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
-    try:
-        return choose_encoder(accept)
-    except TypeError:  # the library compares a version that is no number with one that is
-        return choose_encoder("")
+    accept = ",".join(request.headers.getall(hdrs.ACCEPT, []))
+    text, content_type = await request.app[keys.SCRAPES].text(accept)
+    return web.Response(body=text, headers={hdrs.CONTENT_TYPE: content_type})
 
 
 async def _asked(ledger: Ledger | None) -> tuple[Backlog | None, bool | None]:
@@ -70,7 +68,7 @@ async def _asked(ledger: Ledger | None) -> tuple[Backlog | None, bool | None]:
 
 
 class _Together(Collector):
-    """A registry, and what was asked for this scrape alone."""
+    """A registry, and what was asked for this look alone."""
 
     def __init__(self, registry: Collector, asked: Iterator[Metric]) -> None:
         self._registry = registry

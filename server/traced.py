@@ -7,51 +7,42 @@ import asyncio
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from server.routes import WATCHED, method_of, route_of
 from workers.tracing import spans
 from workers.tracing.traceparent import HEADER, Traceparent, read_traceparent
 
 __all__ = ["around"]
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
-#: Asked every few seconds by whatever watches the service.
-_WATCHED = frozenset({"/healthz", "/readyz", "/metrics", "/ping", "/ping/"})
-
 
 async def around(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Answer *request* by *handler*, in a span that is named by its route."""
-    if request.rel_url.raw_path in _WATCHED:
+    if request.rel_url.raw_path in WATCHED:
         return await handler(request)
-    method = request.method if request.method in _METHODS else "HTTP"
+    method = method_of(request)
     facts: dict[str, spans.Fact] = {
-        "http.request.method": method if method != "HTTP" else "_OTHER",
+        "http.request.method": method or "_OTHER",
         "url.scheme": request.scheme,
         "network.protocol.version": f"{request.version.major}.{request.version.minor}",
     }
-    with spans.span(method, facts, kind="SERVER", parent=_caller(request)):
+    with spans.span(method or "HTTP", facts, kind="SERVER", parent=_caller(request)):
         try:
             response = await handler(request)
         except asyncio.CancelledError:
-            _routed(request, method)  # its client left, or the server ended
+            _routed(request)  # its client left, or the server ended
             raise
-        _routed(request, method)
+        _routed(request)
         spans.note({"http.response.status_code": response.status})
         if response.status >= 500:
             spans.fail(str(response.status))
         return response
 
 
-def _routed(request: web.Request, method: str) -> None:
-    """Name the span by the route, which there is once the gate let the request in.
-
-    Never by its path: that is its client's to choose, and there is no end of them.
-    """
-    try:
-        resource = request.match_info.route.resource
-    except (AssertionError, AttributeError):
-        return
-    if resource is not None:
-        spans.name(f"{method} {resource.canonical}")
-        spans.note({"http.route": resource.canonical})
+def _routed(request: web.Request) -> None:
+    """Name the span by the route, which there is once the gate let the request in."""
+    route = route_of(request)
+    if route is not None:
+        spans.name(f"{method_of(request) or 'HTTP'} {route}")
+        spans.note({"http.route": route})
 
 
 def _caller(request: web.Request) -> Traceparent | None:

@@ -200,3 +200,24 @@ def test_every_promise_names_tests_that_are_there() -> None:
 
     assert named
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=named)
+def test_every_page_of_how_to_says_what_its_commands_want(page: Path) -> None:
+    """Before its first command there is a link to the lines that make a terminal ready."""
+    before, _, _ = page.read_text(encoding="utf-8").partition("```")
+
+    assert "(../README.md#trying-the-commands)" in before
+
+
+def test_no_two_pages_write_the_same_file() -> None:
+    """A result file is never written over: who has read one page must be able to read the next."""
+    written: dict[str, set[str]] = {}
+    for page in PAGES:
+        for block in blocks(page):
+            if block.use is Use.RUN:
+                for name in re.findall(r" -o (\S+)", block.text):
+                    written.setdefault(name, set()).add(named(page))
+
+    assert written
+    assert {name: pages for name, pages in written.items() if len(pages) > 1} == {}

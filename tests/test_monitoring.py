@@ -40,10 +40,10 @@ async def described(settings: Any) -> dict[str, Metric]:
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        url = f"http://127.0.0.1:{runner.addresses[0][1]}/metrics"
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         async with ClientSession() as session:
-            for _ in range(2):  # the second tells of the first
-                async with session.get(url) as response:
+            for path in ("/ping", "/metrics"):  # the second tells of the first
+                async with session.get(url + path) as response:
                     text = await response.text()
     finally:
         await runner.cleanup()

@@ -70,7 +70,7 @@ async def open_engine(
     instruments = Instruments()
     async with (
         open_pool(of_pool, idle=not pixels) as pool,
-        open_session(settings, resolver=resolver, spans=instruments.spans) as session,
+        open_session(settings, resolver=resolver, timings=instruments.timings) as session,
     ):
         turns = Turns(
             connections=settings.max_connections,
@@ -85,7 +85,7 @@ async def open_engine(
         try:
             yield Engine(
                 settings,
-                Downloads(session, settings, instruments.spans),
+                Downloads(session, settings, instruments.timings),
                 turns,
                 pool,
                 limits,

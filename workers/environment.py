@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from workers.errors import SettingsError
-from workers.settings import PREFIX, WorkSettings
+from workers.settings import OF_COMMAND, PREFIX, WorkSettings
 
 __all__ = ["read_settings", "show_settings", "unknown_names"]
 
@@ -41,7 +41,7 @@ def unknown_names(
     sentences = []
     for name in sorted(environ):
         bare = name.removeprefix(PREFIX)  # the prefix alone would make all of them look alike
-        if name.startswith(PREFIX) and bare not in known:
+        if name.startswith(PREFIX) and bare not in (*known, *OF_COMMAND):
             near = get_close_matches(bare, known, n=1)
             hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
             sentences.append(f"{name} is not a setting{hint}")

@@ -67,7 +67,7 @@ class Flow(ABC, Generic[R]):
         self._rows = rows
         self._outbox = outbox
         self._entry = entry
-        self._decoding = Decoding(engine.pool, self._settled, engine.instruments.spans.decode)
+        self._decoding = Decoding(engine.pool, self._settled, engine.instruments.timings.decode)
         self._tasks: set[asyncio.Task[None]] = set()
         self._part = known is not None
         self._known = engine.repeats.run() if known is None else known

@@ -15,11 +15,13 @@ from imaging.predictors.about import Spec, parse_class
 from workers.fetch.guard import Network, parse_network
 from workers.manifest.addresses import Prefix, parse_prefix
 
-__all__ = ["OF_SERVER", "PREFIX", "VERSION", "WorkSettings"]
+__all__ = ["OF_COMMAND", "OF_SERVER", "PREFIX", "VERSION", "WorkSettings"]
 
 PREFIX = "CENSUS_"
 #: What only the server reads, and a consumer may find in an environment both are given.
 OF_SERVER = ("HOST", "PORT", "API_KEY", "API_KEY_FILE", "OPEN", "MAX_STREAMS")
+#: What only the command reads: it may be exported where a server or a consumer is started.
+OF_COMMAND = ("SERVER",)
 VERSION = "0.1.0"
 
 #: What one pixel may cost while it is decoded (all of Pillow's buffers), and the room beside it.

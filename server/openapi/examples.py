@@ -8,8 +8,8 @@ from workers.manifest.kinds import Kind
 
 __all__ = ["FILE", "JOB", "bodies", "lines", "manifest"]
 
-#: A manifest below the data root.
-FILE = "images.tsv"
+#: A manifest below the data root: that of the demo, so that the examples can be sent as they are.
+FILE = "sample.tsv"
 JOB = "1763848000000-0"
 
 _URLS = ("https://example.org/17.jpg", "https://example.org/18.png")
@@ -62,7 +62,7 @@ _FETCH = (
     '"last_modified":null}'
 )
 _START = (
-    '{"type":"start","schema":1,"kind":"images_info","job":%s,"manifest":"images.tsv","options":'
+    '{"type":"start","schema":1,"kind":"images_info","job":%s,"manifest":"sample.tsv","options":'
     '{"depth":"header","ordered":false,"limit":null,"timeout":null,"thumbnail":null,"extra":false,'
     '"changes":false}}\n'
 )

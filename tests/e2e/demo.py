@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 import os
@@ -79,6 +80,8 @@ class Demo:
         for linked, target in targets.items():
             (place / linked).symlink_to(target)
         (place / "images.tsv").write_text(self.sample, encoding="utf-8")
+        with (place / "mylist.csv").open("w", encoding="utf-8", newline="") as table:
+            csv.writer(table).writerows(line.split("\t") for line in self.sample.splitlines())
         (place / "images.tsv.gz").write_bytes(gzip.compress(self.sample.encode(), mtime=0))
         return place
 

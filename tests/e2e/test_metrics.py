@@ -35,8 +35,17 @@ def asked(url: str) -> str:
 
 
 def scraped(server: ServerProcess) -> Scrape:
-    """What the server says."""
-    return Scrape(asked(f"{server.ready['url']}/metrics"))
+    """What the server says, in a text made after this is called: it keeps one for a second."""
+
+    def scrapes(scrape: Scrape) -> float:
+        about = {"method": "GET", "route": "/metrics", "status": "200"}
+        return scrape("http_requests_total", **about) or 0
+
+    def told() -> Scrape:
+        return Scrape(asked(f"{server.ready['url']}/metrics"))
+
+    first = scrapes(told())
+    return eventually(lambda: scrape if scrapes(scrape := told()) > first else None)
 
 
 def consumers_url(server: ServerProcess) -> str:
@@ -72,7 +81,7 @@ def test_a_job_adds_up_in_the_numbers(server: ServerProcess, picture_host: Pictu
     images = [f"{picture_host}/{n % 32}.jpg?{n}" for n in range(ROWS)]
     images[3::10] = [f"{picture_host}/status/404/{n}" for n in range(ROWS // 10)]
     images[4::20] = ["foo"] * (ROWS // 20)
-    images[-1] = f"{picture_host}/slow/1500/1.jpg"  # so that there is a while before its end
+    images[-1] = f"{picture_host}/slow/3000/1.jpg"  # so that there is a while before its end
     eventually(lambda: scraped(server)("consumers", kind="images_info") == 1)
     before = scraped(server)
     assert before.by("outcome", "job_rows_total") == {}

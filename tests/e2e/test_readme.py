@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -69,9 +70,16 @@ def test_run_prints_the_sample_as_two_streams_and_as_a_job(demo: Demo) -> None:
 
 
 def test_what_run_says_to_go_on_with_works(demo: Demo) -> None:
-    """Each command it prints for people can be pasted."""
-    eventually(lambda: "XRANGE" in demo.told.read_text(encoding="utf-8"))
+    """Each command it prints for people can be pasted; last is the page, and no log among them."""
+    eventually(lambda: "page: " in demo.told.read_text(encoding="utf-8"))
     told = demo.told.read_text(encoding="utf-8").splitlines()
+    log = demo.folder / "data" / ".var" / "run.log"
+    assert told[-2:] == [
+        f"log: {log}",
+        f"page: http://127.0.0.1:{demo.port}/ (open it in a browser)",
+    ]
+    assert not [line for line in told if line.startswith("{") or "[info" in line]
+    assert '"action":"serving"' in log.read_text(encoding="utf-8")
     commands = [line.strip() for line in told if line.startswith("  ")]
 
     *censuses, submission, follow, read = commands
@@ -87,7 +95,7 @@ def test_every_census_of_the_readme_is_whole(printed: Printed) -> None:
     """Each answers every row, with a complete summary behind."""
     censuses = [told for block, told in printed if block.text.startswith(CENSUS)]
 
-    assert len(censuses) == 3  # a stream of facts, one of predictions, and a job
+    assert len(censuses) == 4  # a list of one's own, facts, predictions, and a job
     for told in censuses:
         said = [json.loads(line) for line in told.splitlines()]
         assert said[0]["type"] == "start"
@@ -96,8 +104,11 @@ def test_every_census_of_the_readme_is_whole(printed: Printed) -> None:
         assert said[-1]["rows"] == len(answered(said)) > 0
 
 
-def test_the_command_of_the_readme_makes_a_whole_file(printed: Printed, demo: Demo) -> None:
-    """It is where the README has it written, with a record for each row of the sample."""
+def test_the_commands_of_the_readme_make_whole_files(printed: Printed, demo: Demo) -> None:
+    """They are where the README has them written, with a record for each row of the list."""
+    with (demo.folder / "README" / "facts.csv").open(encoding="utf-8", newline="") as table:
+        indexes = sorted(int(row["index"]) for row in csv.DictReader(table))
+    assert indexes == list(range(demo.rows))
     text = (demo.folder / "README" / "facts.ndjson").read_text(encoding="utf-8")
     said = [json.loads(line) for line in text.splitlines()]
 
@@ -159,7 +170,7 @@ def test_run_once_with_a_redis_named_leaves_no_job_there(
 
 
 def test_a_second_run_on_a_busy_port_leaves_the_sample_alone(demo: Demo) -> None:
-    """It fails; the pictures of the one that serves stay where they are."""
+    """It fails, with advice; the pictures of the one that serves stay where they are."""
     sample, port = demo.folder / "data" / "sample.tsv", demo.folder / "data" / ".var" / PORT_FILE
     before = sample.stat().st_mtime_ns, sample.read_text(), port.read_text()
 
@@ -168,9 +179,25 @@ def test_a_second_run_on_a_busy_port_leaves_the_sample_alone(demo: Demo) -> None
     )
 
     assert answer.returncode == 1
-    assert b"cannot serve" in answer.stderr
+    assert f"port {demo.port} is taken".encode() in answer.stderr
+    assert b"CENSUS_PORT=5071 ./scripts/run" in answer.stderr
     assert (sample.stat().st_mtime_ns, sample.read_text(), port.read_text()) == before
     assert f"http://127.0.0.1:{port.read_text().strip()}/" in sample.read_text()
+
+
+def test_a_server_that_cannot_serve_says_why_and_where_its_log_is(demo: Demo) -> None:
+    """What it logged in the end, though logs go to a file."""
+    with folder() as place:
+        env = environment(place / "data", CENSUS_HOST="127.0.0.1", CENSUS_PORT=str(demo.port))
+        answer = subprocess.run(
+            ["./scripts/run"], cwd=ROOT, env=env, capture_output=True, timeout=60, check=False
+        )
+        *logged, last = answer.stderr.decode().splitlines()
+
+        assert answer.returncode == 1
+        assert "cannot_serve" in logged[-1]
+        assert last == f"the whole log: {place / 'data' / '.var' / 'run.log'}"
+        assert not (place / "data" / "sample.tsv").exists()
 
 
 def begun(env: dict[str, str], told: Path) -> subprocess.Popen[bytes]:

@@ -209,7 +209,8 @@ def named() -> dict[str, str]:
     }
     kind = {name: getattr(keys, name)("<kind>") for name in ("shards", "open_jobs")}
     fixed = {
-        name: getattr(keys, name) for name in ("INTAKE", "INDEX", "DEAD", "CONSUMERS", "TOTALS")
+        name: getattr(keys, name)
+        for name in ("INTAKE", "INDEX", "DEAD", "CONSUMERS", "TOTALS", "RUNNING")
     }
     rest = {"CAPACITY": keys.CAPACITY + "<kind>", "once": keys.once("<token>")}
     return made | kind | fixed | rest
@@ -218,6 +219,7 @@ def named() -> dict[str, str]:
 def test_every_key_is_documented() -> None:
     """And no other; whatever `keys` names is looked at."""
     assert set(keys.__all__) - named().keys() == {
+        "COUNTED",
         "GROUP",
         "KINDS",
         "is_job_id",

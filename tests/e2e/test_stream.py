@@ -64,6 +64,8 @@ def test_a_port_in_use_is_told_in_a_sentence(tmp_path: Path) -> None:
     (said,) = [line for line in told if line["action"] == "cannot_serve"]
     assert port in said["reason"]
     assert "in use" in said["reason"]
+    assert f"port {port} is taken" in said["advice"]
+    assert "CENSUS_PORT=5071" in said["advice"]
     assert "Traceback" not in ended.stderr
 
 

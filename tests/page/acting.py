@@ -12,7 +12,9 @@ __all__ = ["PATIENCE_MS", "choose", "ended", "look", "name", "records", "texts",
 #: Whatever a test waits for comes long before; a bug must fail it, not hang it.
 PATIENCE_MS = 30_000
 #: How the strip of numbers tells that a census is over, one way or another.
-OVER = re.compile(r"^(Complete|Not complete|Cut off after|Stopped|The service refused)")
+OVER = re.compile(
+    r"^(Complete|Not complete|Cut off after|Stopped|The service refused|Nothing was sent)"
+)
 
 
 async def write(page: Page, text: str) -> None:

@@ -51,7 +51,7 @@ async def show(page: Page) -> None:
 async def saved(page: Page) -> list[dict[str, Any]]:
     """The lines that the page has, as it saves them."""
     async with page.expect_download() as download:
-        await page.get_by_role("button", name="Save lines").click()
+        await page.get_by_role("button", name="Save NDJSON").click()
     path = await (await download.value).path()
     text = await asyncio.to_thread(path.read_text, encoding="utf-8")
     return [json.loads(line) for line in text.splitlines()]

@@ -47,7 +47,7 @@ async def test_the_description_is_read_and_tried(
 
 async def test_a_stream_is_tried_with_its_example(open_page: OpenPage, service: Service) -> None:
     """The lines are shown, down to the summary."""
-    (service.data_root / "images.tsv").write_text("foo\n", encoding="utf-8")
+    (service.data_root / "sample.tsv").write_text("foo\n", encoding="utf-8")
     page = await open_page(f"{service.url}/docs")
     answer = await tried(page, "images_info", "work")
 

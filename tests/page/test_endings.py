@@ -32,7 +32,7 @@ async def test_a_list_of_no_rows(page: Page, service: Service) -> None:
     await expect(page.locator("#count-rows")).to_have_text("0")
     await expect(records(page)).to_have_count(0)
     await expect(page.locator("#view-pictures output")).to_have_text("0 of 0")
-    await expect(page.get_by_role("button", name="Save lines")).to_be_hidden()
+    await expect(page.get_by_role("button", name="Save NDJSON")).to_be_hidden()
     for view in ("failures", "figures", "duplicates"):
         await page.locator(f"#tab-{view}").click()
         await expect(page.locator(f"#view-{view}")).not_to_be_empty()
@@ -119,7 +119,7 @@ async def test_a_connection_that_is_cut_is_told(
     await expect(page.locator(TALLY)).to_contain_text("What came is kept here")
     await expect(records(page)).to_have_count(2)
     async with page.expect_download() as saving:
-        await page.get_by_role("button", name="Save lines").click()
+        await page.get_by_role("button", name="Save NDJSON").click()
     saved = (await (await saving.value).path()).read_bytes()
     assert saved.count(b"\n") == 3
     replayed.say(begun(), image(5), summary(1))

@@ -164,7 +164,7 @@ async def test_a_job_that_is_gone_by_the_time_it_is_pressed(
     await one.get_by_role("button", name="NDJSON").click()
 
     await expect(one.get_by_role("alert")).to_contain_text("no such job any more")
-    await page.get_by_role("button", name="Look again").click()
+    await page.get_by_role("button", name="Refresh").click()
     await expect(one).to_have_count(0)
 
 
@@ -180,7 +180,7 @@ async def test_without_jobs_it_is_told_how_to_hand_one_in(
 
     await empty.get_by_role("button", name="Copy: or with redis-cli").click()
     copied = await page.evaluate("navigator.clipboard.readText()")
-    assert copied == "./scripts/redis-cli XADD census:jobs '*' kind images_info filepath images.tsv"
+    assert copied == "./scripts/redis-cli XADD census:jobs '*' kind images_info filepath sample.tsv"
     await empty.get_by_role("button", name="Fill in the form").click()
     await expect(page.locator("#list")).to_be_focused()
 
@@ -259,7 +259,7 @@ async def test_earlier_jobs_and_jobs_that_expire(open_page: OpenPage, replayed: 
     assert asked[-1]["after"] == first[-1]["id"]
 
     replayed.tell({"jobs": first[1:] + later[:1], "next": later[0]["id"]})
-    await page.get_by_role("button", name="Look again").click()
+    await page.get_by_role("button", name="Refresh").click()
 
     await expect(page.locator(".job")).to_have_count(34)
     ids = await page.locator(".job").evaluate_all("(all) => all.map((one) => one.dataset.job)")

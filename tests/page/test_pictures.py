@@ -239,7 +239,7 @@ async def test_what_is_saved_are_the_lines_byte_for_byte(
     await ended(page)
 
     async with page.expect_download() as saving:
-        await page.get_by_role("button", name="Save lines").click()
+        await page.get_by_role("button", name="Save NDJSON").click()
     download = await saving.value
     saved = (await download.path()).read_bytes()
     assert download.suggested_filename == "liste.ndjson"
@@ -256,7 +256,7 @@ async def test_what_is_saved_of_a_real_stream_is_what_curl_has(page: Page) -> No
     await ended(page)
 
     async with page.expect_download() as saving:
-        await page.get_by_role("button", name="Save lines").click()
+        await page.get_by_role("button", name="Save NDJSON").click()
     lines = [json.loads(x) for x in (await (await saving.value).path()).read_text().splitlines()]
     assert [lines[0]["type"], lines[-1]["type"]] == ["start", "summary"]
     assert sorted(line["index"] for line in lines[1:-1]) == list(range(lines[-1]["rows"]))

@@ -49,7 +49,7 @@ class Recording:
         asked = parse_entry(fields, self.root)
         assert isinstance(asked, Job)
         head = [part for pair in asked.head().items() for part in pair]
-        named = [keys.INTAKE, keys.job(self.job), keys.INDEX, keys.open_jobs(KIND), keys.TOTALS]
+        named = [keys.INTAKE, keys.job(self.job), keys.INDEX, keys.open_jobs(KIND), *keys.COUNTED]
         said = (self.job, keys.member(self.job), 1, *head, "created", "1700000000.000")
         answer = await Script("open")(self.redis, named, *said)
         assert answer[0] == b"OK", answer
@@ -78,7 +78,7 @@ class Recording:
         lines = b"".join(record(first + at, ok=ok) for at, ok in enumerate(oks))
         failed = oks.count(False)
         counts = ("error:bad_url", failed) if failed else ()
-        named = [*keys.of_job(self.job), keys.shards(KIND), keys.TOTALS]
+        named = [*keys.of_job(self.job), keys.shards(KIND), *keys.COUNTED]
         said = (
             "0-1",
             shard,
@@ -123,7 +123,7 @@ class Recording:
         return [entry_id.decode() for entry_id, _ in found]
 
     def _ended(self) -> list[str]:
-        return [*keys.of_job(self.job), keys.INTAKE, keys.open_jobs(KIND), keys.TOTALS]
+        return [*keys.of_job(self.job), keys.INTAKE, keys.open_jobs(KIND), *keys.COUNTED]
 
 
 class Queue:

@@ -114,17 +114,30 @@ async def test_a_path_cannot_write_in_the_log(
 async def test_a_request_has_one_line_in_the_log(
     served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With method, path, status and time; what watches the service is quiet at level info."""
+    """With method, path, status and time; what watches the service is quiet at level info, and so
+    is a page that could be shown.
+    """
     caplog.set_level("INFO")
     await served.ask(json={"images": ["foo"]})
     await served.ask(json={})
     await served.ask("/healthz", method="GET")
     await served.ask("/ping/", method="GET")
+    for path in (
+        "/",
+        "/docs",
+        "/static/page/api.js",
+        "/static/nothing",
+        "/docs/nothing",
+        "/metrics",
+    ):
+        await served.ask(path, method="GET")
 
     told = [vars(record) for record in caplog.records if record.name == "server.access"]
     assert [(one["action"], one["method"], one["path"], one["status"]) for one in told] == [
         ("request", "POST", INFO, 200),
         ("request", "POST", INFO, 422),
+        ("request", "GET", "/static/nothing", 404),
+        ("request", "GET", "/docs/nothing", 404),
     ]
     assert all(one["ms"] >= 0 for one in told)
 

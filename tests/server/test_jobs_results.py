@@ -47,7 +47,7 @@ async def large(recording: Recording, shards: int, *, size: int = 100_000) -> No
     if not recording.fed:
         await recording.open()
     line = record(0)[:-2] + b',"extra":"' + b"x" * size + b'"}\n'
-    named = [*names.of_job(recording.job), names.shards("images_info"), names.TOTALS]
+    named = [*names.of_job(recording.job), names.shards("images_info"), *names.COUNTED]
     for number in range(recording.fed, recording.fed + shards):
         await recording.feed()
         said = ("0-1", number, 1, line, 100, 1, 0, "", 0, 0, 0)

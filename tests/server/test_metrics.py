@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from server import keys
+from server import keys, scrapes
 from tests.asserts import wait_for, wait_until
 from tests.picture_hosts import PictureHost
 from tests.prometheus import Scrape
@@ -20,6 +20,20 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 METRICS = "/metrics"
 INFO, BATCH = "/api/v1/images_info", "/api/v1/batch_predict"
 PLAIN = "text/plain; version=0.0.4; charset=utf-8"
+OPENMETRICS = "application/openmetrics-text;version=1.0.0"
+LATEST = "text/plain; version=1.0.0; charset=utf-8"
+
+
+@pytest.fixture
+def shared() -> None:
+    """A test that is about scrapes which share a text."""
+
+
+@pytest.fixture(autouse=True)
+def told_anew(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each scrape says what is, where a test says nothing else."""
+    if "shared" not in request.fixturenames:
+        monkeypatch.setattr(scrapes, "SHARED_SECONDS", 0.0)
 
 
 async def scraped(served: Served, **headers: str) -> Scrape:
@@ -159,6 +173,11 @@ async def test_a_client_that_leaves_is_cut(
         ("*/*", PLAIN, b""),
         ("application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "openmetrics", b"# EOF\n"),
         ("application/openmetrics-text;version=x", PLAIN, b""),
+        ("application/openmetrics-text; version=1.x", PLAIN, b""),
+        ("application/openmetrics-text;version=999.0", PLAIN, b""),
+        ("application/openmetrics-text;version=999.0,text/plain;version=1.0.0", LATEST, b""),
+        ("application/openmetrics-text;version=1.0.0;version=x", PLAIN, b""),
+        ("text/plain;version=7.0.0", PLAIN, b""),
         ("text/plain;version=0.0.4;q=0.5", PLAIN, b""),
         (";;,=,text/plain;version=;escaping", "text/plain", b""),
     ],
@@ -200,6 +219,21 @@ async def test_two_applications_count_for_themselves(
     await one.ask(INFO, json={"images": ["foo"]})
     assert (await scraped(one)).by("outcome", "rows_total") == {"bad_url": 1}
     assert (await scraped(two)).by("outcome", "rows_total") == {}
+
+
+@pytest.mark.usefixtures("shared")
+async def test_scrapes_of_one_second_have_one_text(served: Served) -> None:
+    """In whichever of two forms; what happened meanwhile is told afterwards."""
+    first = await served.ask(METRICS, method="GET")
+    again = await served.ask(METRICS, method="GET")
+    assert again.body == first.body
+    other = await served.ask(METRICS, method="GET", headers={"Accept": OPENMETRICS})
+    assert other.body.endswith(b"# EOF\n")
+
+    async def told() -> bool:
+        return (await served.ask(METRICS, method="GET")).body != first.body
+
+    await wait_for(told)
 
 
 async def test_uploads_are_counted_while_they_lie_there(

@@ -187,7 +187,8 @@ async def test_what_a_module_imports_is_there(served: Served, name: str) -> None
     found = re.findall(
         r'^(?:import|export)\s+(?:\{([^}]*)\}\s+from\s+)?"([^"]+)";', text(name), re.MULTILINE
     )
-    assert len(found) == len(re.findall(r"^import\b|^export [{*].*\bfrom\b", text(name), re.MULTILINE))
+    all_of_them = re.findall(r"^import\b|^export [{*].*\bfrom\b", text(name), re.MULTILINE)
+    assert len(found) == len(all_of_them)
     for names, target in found:
         assert target.startswith((".", "/static/")), target
         url = URL(f"{served.url}/static/{name}").join(URL(target))

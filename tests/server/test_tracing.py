@@ -104,6 +104,7 @@ async def test_requests_have_spans_by_their_routes(
             await served.ask(INFO, json={}, params={"secret": "a"})
             await served.ask("/secret?key=secret", method="GET")
             await served.ask(INFO, method="PROPFIND")
+            await served.ask("/api/v1/predictors/", method="GET")
             for path in ("/healthz", "/readyz", "/ping", "/ping/"):
                 await served.ask(path, method="GET")
 
@@ -117,6 +118,7 @@ def _check(collector: Collector) -> None:
         (f"POST {INFO}", 422),
         ("GET", 404),
         ("HTTP", 405),
+        ("GET /api/v1/predictors", 200),
     ]
     assert not any(span.failed for span in requests)
     assert requests[0].trace_id == TRACE

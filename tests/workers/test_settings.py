@@ -125,6 +125,7 @@ def test_frozen(settings: WorkSettings) -> None:
 def test_unknown_names_are_told() -> None:
     """A typing error would otherwise go unseen."""
     environ = {"CENSUS_TIMOUT": "5", "CENSUS_XYZZY": "1", "CENSUS_TIMEOUT": "5", "PATH": "/"}
+    environ["CENSUS_SERVER"] = "http://foo"  # the command's
     assert unknown_names(WorkSettings, environ) == [
         "CENSUS_TIMOUT is not a setting; did you mean CENSUS_TIMEOUT?",
         "CENSUS_XYZZY is not a setting",

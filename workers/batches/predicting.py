@@ -119,7 +119,7 @@ class _Asking:
                 recipe.spec,
                 recipe.about,
                 recipe.resize.size,
-                timed=engine.instruments.spans.predict,
+                timed=engine.instruments.timings.predict,
                 item_timeout=engine.settings.predict_timeout,
                 leave=LEAVE_SECONDS,
             )

@@ -17,7 +17,7 @@ from workers.fetch.opt_out import OptOuts
 from workers.fetch.redirects import MovedError, RedirectError, next_target
 from workers.fetch.retries import retry_after
 from workers.fetch.targets import without_userinfo
-from workers.metrics.instruments import Spans
+from workers.metrics.instruments import Timings
 
 __all__ = ["DRAIN_BYTES", "Asking"]
 
@@ -35,9 +35,9 @@ class Asking:
         *,
         max_redirects: int,
         opt_outs: OptOuts | None,
-        spans: Spans,
+        timings: Timings,
     ) -> None:
-        self.spans = spans  #: by which what is asked is timed
+        self.timings = timings  #: by which what is asked is timed
         self._session = session
         self._max_redirects = max_redirects
         self._opt_outs = opt_outs
@@ -60,7 +60,7 @@ class Asking:
             fetch.requests += 1
             asked = monotonic()
             response = await self._session.get(url, headers=headers, allow_redirects=False)
-            self.spans.first_byte.observe(monotonic() - max(asked, DIALLED.get()))
+            self.timings.first_byte.observe(monotonic() - max(asked, DIALLED.get()))
             watched.response, watched.heard_bytes, ticket.answered = response, -1, True
             said = response.headers
             fetch.status = response.status

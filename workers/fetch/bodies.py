@@ -84,7 +84,7 @@ class Bodies:
             except BaseException:
                 room.release()
                 raise
-            self._asking.spans.body.observe(monotonic() - began)
+            self._asking.timings.body.observe(monotonic() - began)
             if isinstance(outcome, Failure):
                 room.release()
                 return outcome

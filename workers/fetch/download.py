@@ -23,7 +23,7 @@ from workers.fetch.memory import Budget
 from workers.fetch.opt_out import OptOuts
 from workers.fetch.redirects import MovedError
 from workers.fetch.retries import seconds_until_next
-from workers.metrics.instruments import Spans
+from workers.metrics.instruments import Timings
 from workers.records import Fetch
 from workers.settings import WorkSettings
 
@@ -36,14 +36,14 @@ class Downloads:
     """Makes attempts. `header` and `body` are what a `Lane` calls for each ticket."""
 
     def __init__(
-        self, session: ClientSession, settings: WorkSettings, spans: Spans | None = None
+        self, session: ClientSession, settings: WorkSettings, timings: Timings | None = None
     ) -> None:
         opt_outs = OptOuts(settings.user_agent, skip=settings.opt_out == "skip")
         asking = Asking(
             session,
             max_redirects=settings.max_redirects,
             opt_outs=None if settings.opt_out == "off" else opt_outs,
-            spans=spans or Spans(),
+            timings=timings or Timings(),
         )
         most = int(settings.max_image_bytes)
         self._settings = settings

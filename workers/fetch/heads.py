@@ -67,7 +67,7 @@ class Heads:
                 total = answer.total
                 began = monotonic()
                 data = await self._part(ticket, response, length)
-                self._asking.spans.body.observe(monotonic() - began)
+                self._asking.timings.body.observe(monotonic() - began)
             finally:
                 response.release()
             ticket.fetch.size_source = "content_range"
@@ -100,7 +100,7 @@ class Heads:
         if answer.kind is Kind.WHOLE:
             began = monotonic()
             facts = await self._stream(ticket, response)
-            self._asking.spans.body.observe(monotonic() - began)
+            self._asking.timings.body.observe(monotonic() - began)
             return facts
         return await self._asking.refused(ticket, response)
 

@@ -57,6 +57,7 @@ class Ticket:
         "key",
         "lane",
         "last",
+        "over",
         "place",
         "queued",
         "retry_after",
@@ -82,6 +83,7 @@ class Ticket:
         self.queued = 0.0  # when it last began to wait for one, by the clock of `time.monotonic`
         self.started = 0.0  # when it first had one, by the same
         self.deadline = 0.0  # 0: not begun
+        self.over = False  # it has its outcome
         self.retry_after = 0.0  # seconds the host asked to wait
 
 
@@ -108,6 +110,7 @@ class Lane:
     ) -> None:
         self.attempt = attempt
         self.done = done
+        self.closed = False
         self.timeout = timeout  # seconds, from a ticket's first permit
         self.held = 0  # connections under way
         self.lines: dict[Origin, Line] = {}  # that hold a ticket

@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver
 from workers.fetch.connections import Connections
 from workers.fetch.guard import socket_factory
 from workers.fetch.names import CachedFailures, ThreadedNames
-from workers.metrics.instruments import Spans
+from workers.metrics.instruments import Timings
 from workers.settings import WorkSettings
 
 __all__ = ["open_session"]
@@ -25,7 +25,7 @@ async def open_session(
     settings: WorkSettings,
     *,
     resolver: AbstractResolver | None = None,
-    spans: Spans | None = None,
+    timings: Timings | None = None,
 ) -> AsyncIterator[ClientSession]:
     """A session that dials public addresses only, keeps no cookies and trusts no proxy.
 
@@ -33,13 +33,13 @@ async def open_session(
     where one slow host's would hold up all others; of connections nobody uses, as many are kept
     as may be used. Bodies come as they are sent (identity is
     asked for, nothing is inflated). *resolver* stands in for the system's. Look-ups and handshakes
-    are timed by *spans*.
+    are timed by *timings*.
     """
-    spans = spans or Spans()
-    names = CachedFailures(resolver or ThreadedNames(), spans.dns)
+    timings = timings or Timings()
+    names = CachedFailures(resolver or ThreadedNames(), timings.dns)
     connector = Connections(
         most_idle=settings.max_connections,
-        connecting=spans.connect,
+        connecting=timings.connect,
         limit=0,
         limit_per_host=0,
         resolver=names,

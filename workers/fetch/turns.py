@@ -36,7 +36,7 @@ class Turns:
         instruments: Instruments | None = None,
     ) -> None:
         instruments = instruments or Instruments()
-        self._permit_wait = instruments.spans.permit_wait
+        self._permit_wait = instruments.timings.permit_wait
         self._downloads = instruments.downloads
         self._max = connections
         self._hosts = Hosts(permits=per_host, most_permits=connections, trusted=trusted)
@@ -62,10 +62,14 @@ class Turns:
         return lane
 
     async def close_lane(self, lane: Lane) -> list[Ticket]:
-        """Drop what waits, cancel what is under way; returns the tickets that had begun."""
+        """Drop what waits, cancel what is under way; returns the tickets that had begun.
+
+        One that has its outcome all the same, at the same moment, is not among them.
+        """
         if lane not in self._lanes:
             return []
         self._lanes.remove(lane)
+        lane.closed = True
         begun = [*lane.under_way, *lane.resting]
         for line in list(lane.lines.values()):
             begun += [ticket for ticket in line.tickets if ticket.deadline]
@@ -81,12 +85,13 @@ class Turns:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        begun = [ticket for ticket in begun if not ticket.over]
         for ticket in begun:
             self._downloads.cancelled(ticket.fetch.bytes)
         return begun
 
     def add(self, ticket: Ticket, *, first: bool = False) -> None:
-        """Queue *ticket*; its lane's `done` is called once, unless the lane is closed before."""
+        """Queue *ticket*; its lane's `done` is called once, unless `close_lane` returns it."""
         lane, origin = ticket.lane, ticket.place.origin
         ticket.queued = monotonic()
         line = lane.lines.get(origin)
@@ -208,6 +213,8 @@ class Turns:
             self._hosts.tidy(host)
         if verdict is None:
             return
+        if lane.closed and (verdict.onward is not None or verdict.again is not None):
+            return  # as if it was cancelled: it cannot go on
         ticket.fetch.ms = (monotonic() - ticket.started) * 1000
         if verdict.onward is not None:
             # Its permit is given back, so nobody waits for a host while holding another.
@@ -222,6 +229,7 @@ class Turns:
             lane.resting[ticket] = timer
 
     def _done(self, ticket: Ticket, outcome: Outcome) -> None:
+        ticket.over = True
         self._downloads.ended(outcome, ticket.fetch.bytes)
         ticket.lane.done(ticket, outcome)
 

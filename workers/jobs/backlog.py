@@ -69,21 +69,16 @@ class Backlog:
     consumers: Mapping[str, int]  #: living, by kind
     capacity: Mapping[str, int]  #: shards they run at once, by kind
     splitting: Mapping[str, int]  #: jobs being split, by kind
-
-    @property
-    def running(self) -> int:
-        """Jobs that were begun and have not ended."""
-        ended = sum(self.jobs[event] for event in JOB_EVENTS[1:])
-        return max(0, self.jobs["started"] - ended)
+    running: int | None  #: jobs that were begun and have not ended; None where that is not known
 
 
 async def read_backlog(redis: Redis) -> Backlog:
     """Ask for all of it. Raises what the client raises."""
-    named = [keys.TOTALS, keys.DEAD, keys.CONSUMERS, *STREAMS.values()]
+    named = [keys.TOTALS, keys.DEAD, keys.CONSUMERS, keys.RUNNING, *STREAMS.values()]
     named += map(keys.open_jobs, keys.KINDS)
     named += [keys.CAPACITY + kind for kind in keys.KINDS]
     said = (len(STREAMS), len(keys.KINDS))
-    now_ms, totals, dead, consumers, streams, splitting, capacity = await _BACKLOG(
+    now_ms, totals, dead, consumers, running, streams, splitting, capacity = await _BACKLOG(
         redis, named, *said
     )
     counts = {
@@ -103,6 +98,7 @@ async def read_backlog(redis: Redis) -> Backlog:
         consumers=_living([said for _, said in _pairs(consumers)], now_ms),
         capacity=_by_kind(capacity),
         splitting=_by_kind(splitting),
+        running=running,
     )
 
 

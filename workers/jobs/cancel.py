@@ -24,7 +24,7 @@ async def cancel_job(redis: Redis, job: str, *, root: Path, ttl: int) -> str:
     kind, head = await _about(redis, job, root)
     said = [part for pair in head.items() for part in pair]
     named = [*keys.of_job(job), keys.INTAKE, keys.INDEX, keys.open_jobs(kind), keys.shards(kind)]
-    named.append(keys.TOTALS)
+    named += keys.COUNTED
     answer, *told = await _CANCEL(redis, named, job, keys.member(job), ttl, *said)
     if answer == b"FINAL":
         return str(told[0].decode(errors="replace"))

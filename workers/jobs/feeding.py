@@ -61,7 +61,7 @@ class Feed:
             head += [name, value]
         created = f"{int(self._job.partition('-')[0]) / 1000:.3f}"
         named = [keys.INTAKE, keys.job(self._job), keys.INDEX, keys.open_jobs(self._kind)]
-        named.append(keys.TOTALS)
+        named += keys.COUNTED
         said = (self._job, keys.member(self._job), deliveries, *head, "created", created)
         answer, *told = await self._patience(
             lambda: _OPEN(self._redis, named, *said), breakable=True
@@ -132,4 +132,4 @@ class Feed:
 
     def _ended(self) -> list[str]:
         of_kind = keys.open_jobs(self._kind)
-        return [*keys.of_job(self._job), keys.INTAKE, of_kind, keys.TOTALS]
+        return [*keys.of_job(self._job), keys.INTAKE, of_kind, *keys.COUNTED]

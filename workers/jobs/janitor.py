@@ -28,7 +28,7 @@ __all__ = ["Janitor"]
 logger = logging.getLogger(__name__)
 
 _CLOSED, _FORGET = Script("closed"), Script("forget")
-_REPAIR, _UPLOADS = Script("repair"), Script("uploads")
+_REPAIR, _RUNNING, _UPLOADS = Script("repair"), Script("running"), Script("uploads")
 
 EVERY_SECONDS = 60.0
 #: Far longer than any consumer that lives is quiet.
@@ -67,6 +67,7 @@ class Janitor:
         self._streams = streams
         self._names = names
         self._after = b"-"  # where in the index the next round begins
+        self._looked_at: list[bytes] = []  # by this round: jobs of the index
         # How far jobs were when this walk through the index, and the one before, came by.
         self._stood: dict[str, list[bytes]] = {}
         self._stood_before: dict[str, list[bytes]] = {}
@@ -86,7 +87,7 @@ class Janitor:
         """Look at everything once."""
         for stream in self._names:
             await self._streams.sweep(stream, idle_seconds=IDLE_SECONDS)
-        for clean in (self._look_at_jobs, self._close, self._drop_orphans):
+        for clean in (self._look_at_jobs, self._close, self._count, self._drop_orphans):
             try:
                 await clean()
             except KeyBroken as exc:
@@ -103,10 +104,9 @@ class Janitor:
         )
         self._after = b"(" + found[-1] if len(found) == ROUND else b"-"
         newest = (time.time() - 2 * self._settings.result_ttl) * 1000
-        for member in found:
-            job = _job_of(member)
-            if job is None:
-                continue
+        named = [(member, job) for member in found if (job := _job_of(member)) is not None]
+        self._looked_at = [job.encode() for _, job in named]
+        for member, job in named:
             with suppress(KeyBroken):  # whoever works on it says so
                 await self._repair(job)
             if place(job)[0] < newest:
@@ -127,7 +127,7 @@ class Janitor:
             return  # it gets on; looking for its entries is dear
         of_kind = kind.decode(errors="replace")
         named = [*keys.of_job(job), keys.shards(of_kind), keys.INTAKE, keys.open_jobs(of_kind)]
-        named.append(keys.TOTALS)
+        named += keys.COUNTED
         said = (job, int(self._settings.result_ttl), UNSPLIT, UNREAD)
         ask = partial(_REPAIR, self._redis, named, *said)
         put_back = await self._patience(ask, breakable=True)
@@ -148,6 +148,15 @@ class Janitor:
                 jobs = [keys.job(member.decode(errors="replace")) for member in found]
                 ask = partial(_CLOSED, self._redis, [keys.open_jobs(kind), *jobs], *found)
                 await self._patience(ask)
+
+    async def _count(self) -> None:
+        """Jobs looked at in this round, and some that are said to run, do as their hash says."""
+        ask = partial(self._redis.execute_command, "SRANDMEMBER", keys.RUNNING, ROUND)
+        found: list[bytes] = await self._patience(ask, breakable=True)
+        if names := {*self._looked_at, *found}:
+            jobs = [keys.job(name.decode(errors="replace")) for name in names]
+            ask = partial(_RUNNING, self._redis, [keys.RUNNING, *jobs], *names)
+            await self._patience(ask, breakable=True)
 
     async def _drop_orphans(self) -> None:
         """Uploaded manifests whose job is over, or never was."""

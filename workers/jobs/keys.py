@@ -9,11 +9,13 @@ import re
 __all__ = [
     "CAPACITY",
     "CONSUMERS",
+    "COUNTED",
     "DEAD",
     "GROUP",
     "INDEX",
     "INTAKE",
     "KINDS",
+    "RUNNING",
     "TOTALS",
     "fence",
     "input_of",
@@ -36,8 +38,11 @@ INDEX = f"{_TAG}:index"
 DEAD = f"{_TAG}:dead"
 CONSUMERS = f"{_TAG}:consumers"
 CAPACITY = f"{_TAG}:capacity:"
-#: What all jobs add up to: scripts that count take it behind their other keys.
+#: What all jobs add up to, and the set of those that run: scripts that begin, record or end jobs
+#: take both behind their other keys.
 TOTALS = f"{_TAG}:totals"
+RUNNING = f"{_TAG}:running"
+COUNTED = (TOTALS, RUNNING)
 
 #: What a job may be.
 KINDS = ("images_info", "batch_predict")

@@ -176,7 +176,7 @@ class Ledger:
         elif isinstance(found, JobUnknown):
             raise found
         named = [*keys.of_job(job), keys.INTAKE, keys.INDEX]
-        named += [keys.open_jobs(kind), keys.shards(kind), keys.TOTALS]
+        named += [keys.open_jobs(kind), keys.shards(kind), *keys.COUNTED]
         await self._ask(lambda: _DELETE(self._redis, named, job, keys.member(job)))
         if isinstance(found, JobState):
             remove_upload(self._root, found.upload)

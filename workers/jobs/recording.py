@@ -76,7 +76,7 @@ class Recording:
         """Fail *job* over a shard; returns the name of its upload, if nobody needs it any more."""
         kind = stream.removeprefix(keys.shards(""))
         named = [*keys.of_job(job), stream, keys.INTAKE, keys.open_jobs(kind)]
-        named.append(keys.TOTALS)
+        named += keys.COUNTED
         said = (job, entry, shard, reason, ttl)
         upload: bytes | None = await self._streams.asked(
             stream, lambda: _CONDEMN(self._redis, named, *said), breakable=True
@@ -109,7 +109,7 @@ class Recording:
         bounds = (MOST_HOSTS, MOST_REASONS, MOST_JSON_BYTES)
         told = (summary.rows, lines, ttl, summary.ok, summary.bytes, hosts, *bounds)
         said = (entry, shard, *told, *counts)
-        named = [*keys.of_job(job), stream, keys.TOTALS]
+        named = [*keys.of_job(job), stream, *keys.COUNTED]
         answer: bytes = await self._streams.asked(
             stream, lambda: _COMMIT(self._redis, named, *said), breakable=True
         )
@@ -117,7 +117,7 @@ class Recording:
 
     async def drop(self, stream: str, entry: str, job: str, shard: int, ttl: int) -> None:
         """Let go of a shard that needs no record."""
-        named = [*keys.of_job(job), stream, keys.TOTALS]
+        named = [*keys.of_job(job), stream, *keys.COUNTED]
         await self._streams.asked(
             stream, lambda: _DROP(self._redis, named, entry, shard, ttl), breakable=True
         )

@@ -140,7 +140,7 @@ class Streams:
         if kind not in (b"stream", b"none"):
             raise KeyBroken(f"{stream} is no stream: {reason}")
         await self.bury(stream, entry, reason)
-        named = [*keys.of_job(job), keys.INTAKE, keys.TOTALS]
+        named = [*keys.of_job(job), keys.INTAKE, *keys.COUNTED]
         await self.asked(stream, lambda: _SPOIL(self._redis, named, job, reason, ttl))
 
     async def report_dead(self, stream: str, entry: Entry, reason: str) -> None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, fields
 from imaging.facts import ErrorCode, Failure
 from workers.metrics.histogram import Histogram
 
-__all__ = ["OUTCOMES", "Downloaded", "Instruments", "Spans"]
+__all__ = ["OUTCOMES", "Downloaded", "Instruments", "Timings"]
 
 #: What a row, or a download, may come to: `ok` or an error code.
 OUTCOMES = ("ok", *(code.value for code in ErrorCode))
 
 
 @dataclass(frozen=True, slots=True)
-class Spans:
+class Timings:
     """Where the time of a row goes, in the order it goes there."""
 
     #: From being queued until its host granted a permit and a task took it; of each attempt.
@@ -56,5 +56,5 @@ class Downloaded:
 class Instruments:
     """All of them."""
 
-    spans: Spans = field(default_factory=Spans)
+    timings: Timings = field(default_factory=Timings)
     downloads: Downloaded = field(default_factory=Downloaded)

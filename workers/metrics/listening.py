@@ -6,15 +6,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from prometheus_client import start_http_server
 
 from workers.engine import Engine
+from workers.metrics.encoding import readable
 from workers.metrics.of_engine import EngineMetrics
 from workers.metrics.registry import new_registry
 from workers.settings import WorkSettings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 __all__ = ["serving_metrics"]
 
@@ -41,6 +46,9 @@ def serving_metrics(settings: WorkSettings, engine: Engine) -> Iterator[str | No
         )
         yield None
         return
+    app = door.get_app()
+    assert app is not None  # noqa: S101 - it was started with one
+    door.set_app(_understood(app))
     host = f"[{host}]" if ":" in host else host
     url = f"http://{host}:{door.server_port}/metrics"
     logger.info("serving metrics", extra={"action": "serving_metrics", "url": url})
@@ -50,3 +58,13 @@ def serving_metrics(settings: WorkSettings, engine: Engine) -> Iterator[str | No
         door.shutdown()
         door.server_close()
         thread.join()
+
+
+def _understood(app: WSGIApplication) -> WSGIApplication:
+    """*app*, told only of texts that it can write."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ["HTTP_ACCEPT"] = readable(environ.get("HTTP_ACCEPT", ""))
+        return app(environ, start_response)
+
+    return answer

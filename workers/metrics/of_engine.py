@@ -65,7 +65,7 @@ class EngineMetrics(Collector):
             "imagecensus_span_seconds",
             "Where the time of rows goes.",
             "span",
-            instruments.spans.named(),
+            instruments.timings.named(),
         )
 
     def _of_pool(self) -> Iterator[Metric]:

@@ -54,7 +54,8 @@ def _of_totals(backlog: Backlog | None) -> Iterator[Metric]:
             shards.add_metric([kind], totals.shards)
         for event, count in backlog.jobs.items():
             jobs.add_metric([event], count)
-        running.add_metric([], backlog.running)
+        if backlog.running is not None:
+            running.add_metric([], backlog.running)
         if backlog.dead is not None:
             dead.add_metric([], backlog.dead)
     yield from (rows, size, shards, jobs, running, dead)

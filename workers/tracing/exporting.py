@@ -31,6 +31,7 @@ class Libraries(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
+        self.sending = False  #: something was to be sent
         self.failing = False
         self.ending = False
         self._root = logging.getLogger("opentelemetry")
@@ -39,14 +40,20 @@ class Libraries(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """One record of theirs."""
+        if self.ending:
+            return  # whoever traces now hears it too
         if record.name.startswith(_EXPORTERS):
-            self.fails(_words(record))
+            if self.sending:
+                self.fails(_words(record))
+            else:
+                odd = {"action": "traces_odd", "reason": _words(record)}
+                logger.warning("a part of OTEL_* cannot be followed; the rest is", extra=odd)
         elif record.name == _FIELDS:
             extra = {"action": "traces_headers"}
             logger.warning(
                 "a part of OTEL_*_HEADERS is not name=value, and is left out", extra=extra
             )
-        elif not (record.name.startswith(_QUEUE) and (self.failing or self.ending)):
+        elif not (record.name.startswith(_QUEUE) and self.failing):
             logging.getLogger().handle(record)
 
     def fails(self, how: str) -> None:
@@ -66,7 +73,7 @@ class Libraries(logging.Handler):
     def close(self) -> None:
         """Hear no more."""
         self._root.removeHandler(self)
-        self._root.propagate = True
+        self._root.propagate = not any(isinstance(one, Libraries) for one in self._root.handlers)
         super().close()
 
 
@@ -79,6 +86,7 @@ class Exporting:
 
     def export(self, spans: Sequence[Any]) -> Any:
         """Send some; tries for as long as OTEL_EXPORTER_OTLP_TIMEOUT says."""
+        self._libraries.sending = True
         result = self._exporter.export(spans)
         if result.name == "SUCCESS":
             self._libraries.works()
@@ -110,15 +118,19 @@ class Sending:
         """Send what is left if that can be done at once. A collector that is away delays no end."""
         if self._libraries.failing:
             self._give_up()
-        ending = Thread(target=self._shutdown, name="last-spans", daemon=True)
+        ending = Thread(target=self._last, name="last-spans", daemon=True)
         ending.start()
         ending.join(LAST_SECONDS)
         if ending.is_alive():
             self._libraries.fails("not in time")
             self._give_up()
             ending.join(NOTICE_SECONDS)
-        if not ending.is_alive():  # else what it still says is heard, and not passed on
-            self._libraries.close()
+
+    def _last(self) -> None:
+        try:
+            self._shutdown()
+        finally:
+            self._libraries.close()  # until then what they say is heard, and not passed on
 
     def _give_up(self) -> None:
         self._libraries.ending = True

@@ -2,7 +2,7 @@
 import { ask, Problem } from "./api.js";
 import { byId, choices, make, say } from "./dom.js";
 import { withKey } from "./key.js";
-import { HeldList } from "./lists.js";
+import { HeldList, TYPES } from "./lists.js";
 import { Predictors } from "./predictors.js";
 import { bytes, some } from "./words.js";
 
@@ -15,6 +15,18 @@ const WHAT = [
   ["header", "facts from the first bytes (fastest)"],
   ["full", "all facts, no pictures"],
   ["predict", "predictions"],
+];
+const COSTS = {
+  header: "Asks for some 16 KiB of each picture: right for long lists.",
+  thumbnails: "Downloads every picture whole and decodes it.",
+  full: "Downloads every picture whole and decodes it.",
+  predict: "Downloads every picture whole, and has the predictor look at it.",
+};
+const KINDS = [
+  ["", "as it looks"],
+  [TYPES.tsv, "TSV, or a URL a line"],
+  [TYPES.csv, "CSV"],
+  [TYPES.ndjson, "NDJSON"],
 ];
 
 export class Asking {
@@ -30,12 +42,20 @@ export class Asking {
     this.root = root;
     this.go = go;
     this.#build();
+    client.addEventListener("state", ({ detail }) => this.#answered(detail));
   }
 
   /** Show the results of a job as a census of its own: those behind the cursor *after*, where some were released. */
   showJob(job, expected = null, after = null) {
     const path = `/api/v1/jobs/${encodeURIComponent(job)}/results?follow=1${after === null ? "" : `&after=${after}`}`;
     this.#begin({ path, method: "GET", headers: {}, resumable: true }, expected, `Job ${job}`);
+    history.replaceState(null, "", `?job=${encodeURIComponent(job)}${location.hash}`); // for a reload, or somebody else
+  }
+
+  /** A job is named; what was refused is put right in the form. */
+  #answered({ state, start, problem }) {
+    if (start?.job) say(this.brief.firstElementChild, `Job ${start.job} · ${start.manifest ?? "rows of the request"}`);
+    if (state === "refused" && this.form.hidden && problem.status !== 401 && !this.#last[0].resumable) this.open();
   }
 
   /** Ask the same once more: there is a key now. */
@@ -47,6 +67,7 @@ export class Asking {
 
   #begin(request, expected, words) {
     this.#last = [request, expected, words];
+    if (!request.resumable && location.search) history.replaceState(null, "", `${location.pathname}${location.hash}`);
     this.#client.begin({ ...request, headers: withKey(request.headers) }, expected);
     this.#brief(words);
     this.go("pictures");
@@ -58,6 +79,7 @@ export class Asking {
       file: make("input", { type: "file", id: "file", accept: ".tsv,.csv,.txt,.ndjson,.jsonl,.parquet,.gz,.zst", hidden: true, onchange: () => this.#take(parts.file.files[0]) }),
       path: make("input", { type: "text", id: "path", placeholder: "sample.tsv", autocomplete: "off", autocapitalize: "off", spellcheck: false }),
       what: make("select", { id: "what", onchange: () => this.#asksFor() }, choices(WHAT)),
+      kind: make("select", { id: "kind" }, choices(KINDS)),
       limit: make("input", { type: "number", id: "limit", min: 1, step: 1, placeholder: "all" }),
       told: make("p", { class: "problem", role: "alert", hidden: true }),
       look: make("button", { class: "main", type: "submit" }, "Look now"),
@@ -69,7 +91,7 @@ export class Asking {
       "form",
       { onsubmit: (event) => (event.preventDefault(), this.#submit(false)) },
       make("h2", {}, "Which pictures?"),
-      make("p", { class: "lead" }, "Drop a list of image URLs here, paste it, or name a file on the server: one record for every row, or the reason why there is none."),
+      make("p", { class: "lead" }, "Drop a list of image URLs here, paste it, or name a file on the server. Every row is answered: with the facts of its picture, or with the reason why there are none."),
       make("label", { for: "list", class: "field" }, "One URL a line, or id and URL; TSV, CSV, NDJSON"),
       this.drop,
       make(
@@ -77,12 +99,14 @@ export class Asking {
         { class: "row" },
         make("button", { type: "button", onclick: () => parts.file.click() }, "Choose a file…"),
         parts.file,
-        field("or a file below the data root", parts.path, "grow"),
+        field("or a file in the server's data folder", parts.path, "grow"),
+        field("The list is", parts.kind),
         field("What to ask for", parts.what),
         ...this.#predictors.fields,
         field("First rows only", parts.limit),
         make("div", { class: "push" }, parts.job, parts.look),
       ),
+      (this.costs = make("p", { class: "lead" }, COSTS.thumbnails)),
       this.#predictors.about,
       parts.told,
     );
@@ -173,6 +197,7 @@ export class Asking {
   }
 
   async #asksFor() {
+    say(this.costs, COSTS[this.#parts.what.value]);
     const predicts = this.#parts.what.value === "predict";
     this.#predictors.show(predicts);
     if (!predicts) return;
@@ -211,7 +236,7 @@ export class Asking {
       request.headers = { "Content-Type": "application/json" };
       request.body = JSON.stringify({ filepath: named, ...options });
     } else {
-      request.headers = { "Content-Type": list.type };
+      request.headers = { "Content-Type": this.#parts.kind.value || list.type };
       request.path += `?${new URLSearchParams(options)}`;
       request.body = list.blob;
     }

@@ -42,7 +42,7 @@ export const isFile = ({ manifest }) => Boolean(manifest) && manifest !== "uploa
 /** What to type to hand in a first job: [what by, the command]. */
 export function firstCommands() {
   return [
-    ["curl", curl(`${location.origin}/api/v1/images_info_async -H 'Content-Type: application/json' -d '{"filepath": "images.tsv"}'`)],
-    ["redis-cli", "./scripts/redis-cli XADD census:jobs '*' kind images_info filepath images.tsv"],
+    ["curl", curl(`${location.origin}/api/v1/images_info_async -H 'Content-Type: application/json' -d '{"filepath": "sample.tsv"}'`)],
+    ["redis-cli", "./scripts/redis-cli XADD census:jobs '*' kind images_info filepath sample.tsv"],
   ];
 }

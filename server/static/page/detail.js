@@ -2,7 +2,7 @@
 import { byId, make } from "./dom.js";
 import { predictionOf } from "./predicted.js";
 import { pictureOf, toneOf } from "./record.js";
-import { bytes, count } from "./words.js";
+import { bytes, count, some } from "./words.js";
 
 /** Show a record of a census; *item* is what the worker tells of a row. */
 export function showDetail(item) {
@@ -50,7 +50,7 @@ function facts(record) {
   }
   if (record.change) tell("since then", record.change);
   if (fetch) {
-    tell("fetched", `${fetch.requests} requests, ${bytes(fetch.bytes)} received in ${fetch.ms} ms, status ${fetch.status ?? "–"}`);
+    tell("fetched", `${some(fetch.requests ?? 1, "request")}, ${bytes(fetch.bytes)} received in ${fetch.ms} ms, status ${fetch.status ?? "–"}`);
     tell("led to", fetch.final_url);
     tell("content type", fetch.content_type);
     if (Number.isInteger(fetch.same_as)) tell("same URL as", `row ${count(fetch.same_as)}`);

@@ -44,7 +44,7 @@ export class DuplicatesView {
   #build() {
     let sliding = 0;
     const parts = (this.#parts = {
-      empty: make("div", { class: "empty" }, "Nothing was looked at yet: drop a list above."),
+      empty: make("div", { class: "empty" }, "Pictures that look alike stand side by side here. Drop a list above."),
       bits: make("input", {
         type: "range",
         id: "duplicates-bits",

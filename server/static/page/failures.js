@@ -47,7 +47,7 @@ export class FailuresView {
       make("button", { type: "button", "aria-pressed": String(this.#by === name), "data-by": name, onclick: () => this.#group(name) }, words);
     const save = (retryable) => make("button", { type: "button", title: SAFE, onclick: () => this.#save(retryable) });
     const parts = (this.#parts = {
-      empty: make("p", { class: "empty" }, "Nothing was looked at yet: drop a list above."),
+      empty: make("p", { class: "empty" }, "What fails is gathered here by error and by host, with what it means in plain words. Drop a list above."),
       told: make("p", { class: "failures-told", role: "status" }),
       by: make("div", { class: "switch", role: "group", "aria-label": "Grouped by" }, by("code", "By error"), by("host", "By host")),
       saveAll: save(false),

@@ -31,7 +31,7 @@ export class FiguresView {
   constructor(root, client, look) {
     this.#client = client;
     this.#look = look;
-    this.empty = make("p", { class: "empty" }, "Nothing was looked at yet: drop a list above.");
+    this.empty = make("p", { class: "empty" }, "Formats, dimensions, bytes and times will be drawn here. Drop a list above.");
     this.totals = make("dl", { class: "figures-totals" });
     const cards = Object.entries(CARDS).map(([name, title]) => {
       const [says, bars] = [make("p", { class: "soft figures-says" }), make("div", { class: "bars" })];

@@ -3,7 +3,7 @@ import { make, say } from "./dom.js";
 import { commandsOf, isFile, optionsOf } from "./commands.js";
 import { copyable } from "./copying.js";
 import { FORMS } from "./downloads.js";
-import { bytes, count, percent, rate, some, span, spoken } from "./words.js";
+import { bytes, count, percent, rate, some, span } from "./words.js";
 
 const STATES = { queued: "waiting", running: "running", paused: "paused", done: "done", failed: "failed", cancelled: "cancelled" };
 const NOBODY_CAME_MS = 15_000;
@@ -129,7 +129,7 @@ export class JobCard {
     if (job.eta_seconds !== null && isOpen(job)) parts.push(`about ${span(job.eta_seconds)} left`);
     fill(counts, parts, (part) => make("span", {}, part));
     const errors = Object.entries(job.errors).sort((one, other) => other[1] - one[1]);
-    fill(codes, errors.map(([code, rows]) => `${spoken(code)} ${count(rows)}`), (words) => make("span", { class: "tag bad" }, words));
+    fill(codes, errors.map(([code, rows]) => `${code} ${count(rows)}`), (words) => make("span", { class: "tag bad" }, words));
     codes.hidden = errors.length === 0;
   }
 

@@ -44,7 +44,7 @@ export class JobsView {
     this.list = make("div", { class: "jobs" });
     this.more = make("button", { type: "button", hidden: true, onclick: () => this.#more() }, "Earlier jobs");
     this.empty = make("div", { class: "empty jobs-empty", hidden: true });
-    root.append(make("div", { class: "jobs-head" }, this.says, make("span", { class: "push" }, make("button", { type: "button", onclick: () => this.#form() }, "New list"), make("button", { type: "button", onclick: () => this.#look() }, "Look again"))), this.problem, this.empty, this.list, this.more);
+    root.append(make("div", { class: "jobs-head" }, this.says, make("span", { class: "push" }, make("button", { type: "button", onclick: () => this.#form() }, "New list"), make("button", { type: "button", onclick: () => this.#look() }, "Refresh"))), this.problem, this.empty, this.list, this.more);
     this.#acts = {
       show: (card) => this.#show(card),
       cancel: (card) => this.#cancel(card),

@@ -1,7 +1,7 @@
 /** What somebody dropped, pasted or named, as the request it becomes. */
-import { count } from "./words.js";
+import { some } from "./words.js";
 
-const TYPES = {
+export const TYPES = {
   tsv: "text/tab-separated-values",
   csv: "text/csv",
   ndjson: "application/x-ndjson",
@@ -27,10 +27,12 @@ export class HeldList {
     return new HeldList(file, file.name, type, packed || type === TYPES.parquet ? null : await linesIn(file));
   }
 
+  /** Text as it stands there; a JSON array, which is taken in files only, as a line for each member. */
   static async ofText(text) {
-    const blob = new Blob([text]);
+    const members = array(text);
+    const blob = new Blob([members ?? text]);
     const rows = await linesIn(blob);
-    return new HeldList(blob, `${count(rows)} pasted lines`, typeOf(text.slice(0, 65536)), rows);
+    return new HeldList(blob, some(rows, "pasted line"), members === null ? typeOf(text.slice(0, 65536)) : TYPES.ndjson, rows);
   }
 }
 
@@ -40,14 +42,30 @@ async function seen(file) {
   return text.includes("\0") ? null : typeOf(text);
 }
 
+const LOOKED_LINES = 20;
+
 /** The media type of a manifest by its beginning. */
 export function typeOf(text) {
-  const line = text.replace(/^\uFEFF/, "").split(/\r?\n/).find((part) => part.trim()) ?? "";
-  if (line.trimStart().startsWith("{")) return TYPES.ndjson;
-  if (line.includes("\t")) return TYPES.tsv;
-  if (/(^|,)\s*"?url"?\s*(,|$)/i.test(line) && line.includes(",")) return TYPES.csv;
-  if (/^("[^"]*"|[^,:]*),\s*"?[a-z]+:\/\//i.test(line)) return TYPES.csv;
-  return TYPES.tsv;
+  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/).filter((part) => part.trim()).slice(0, LOOKED_LINES);
+  const [first = ""] = lines;
+  if (first.trimStart().startsWith("{")) return TYPES.ndjson;
+  if (first.includes("\t")) return TYPES.tsv;
+  const heads = /[,;]/.test(first) && /(^|[,;])\s*"?url"?\s*([,;]|$)/i.test(first);
+  // A URL behind a comma; commas within one are no reason.
+  const holds = (line) => /^("[^"]*"|[^,;:]*)([,;]("[^"]*"|[^,;:]*))*[,;]\s*"?[a-z][a-z0-9+.-]*:\/\//i.test(line);
+  return heads || lines.some(holds) ? TYPES.csv : TYPES.tsv;
+}
+
+/** The lines of NDJSON that a JSON array is; null where the text is none. */
+function array(text) {
+  if (!text.trimStart().startsWith("[")) return null;
+  let members;
+  try {
+    members = JSON.parse(text);
+  } catch {
+    return null;
+  }
+  return members.map((member) => JSON.stringify(typeof member === "string" ? { url: member } : member)).join("\n");
 }
 
 const COUNTED_BYTES = 256 * 1024 * 1024;

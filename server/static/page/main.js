@@ -33,6 +33,9 @@ const tabs = new Tabs({
 });
 new Progress(client, () => asking.again());
 
+const named = new URLSearchParams(location.search).get("job");
+if (named) asking.showJob(named);
+
 const badge = byId("badge-failures");
 client.addEventListener("state", ({ detail }) => {
   badge.hidden = detail.failed === 0;

@@ -56,7 +56,7 @@ export class PicturesView {
     this.#client = client;
     this.root = root;
     this.#bar();
-    this.#frame = make("div", { class: "empty" }, "Nothing was looked at yet: drop a list above.");
+    this.#frame = make("div", { class: "empty" }, "Each row of your list will stand here as soon as it is answered. Drop a list above.");
     root.append(this.#frame);
     client.addEventListener("begin", () => this.#begin());
     client.addEventListener("state", () => this.#came());

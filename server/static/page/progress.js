@@ -23,6 +23,13 @@ function left(state) {
   return ` · about ${span(Math.ceil(Math.max(0, state.expected - state.rows) / Math.max(steady, 0.01)))} left`;
 }
 
+/** Half of the rows failed: complete, and yet nothing to be green about. */
+function dotOf({ state, summary, ok, failed }) {
+  if (state !== "ended") return state;
+  if (!summary.complete) return "cut";
+  return failed > ok ? "doubt" : "ended";
+}
+
 export class Progress {
   #client;
   #chart = null;
@@ -55,7 +62,7 @@ export class Progress {
 
   #show(state) {
     const set = (id, words) => say(byId(id), words);
-    byId("tally-dot").dataset.state = state.state === "ended" && !state.summary.complete ? "cut" : state.state;
+    byId("tally-dot").dataset.state = dotOf(state);
     set("tally-state", SAYS[state.state](state));
     set("tally-left", left(state));
     set("count-rows", count(state.rows));

@@ -19,6 +19,7 @@ from workers.fetch.lanes import Lane, Outcome, Ticket, Verdict
 from workers.fetch.targets import Target, parse_target
 from workers.fetch.turns import Turns
 from workers.manifest.rows import Row
+from workers.metrics.instruments import Instruments
 from workers.settings import WorkSettings
 
 SettingsOf = Callable[..., WorkSettings]
@@ -31,8 +32,13 @@ class Rig:
     """Lanes over one `Turns`, whose attempts are the test's; notes what happens."""
 
     def __init__(self, *, connections: int = 8, per_host: int = 4, trusted: str = "") -> None:
+        instruments = Instruments()
+        self.outcomes = instruments.downloads.outcomes
         self.turns = Turns(
-            connections=connections, per_host=per_host, trusted=frozenset(trusted.split())
+            connections=connections,
+            per_host=per_host,
+            trusted=frozenset(trusted.split()),
+            instruments=instruments,
         )
         self.busy: Counter[str] = Counter()  # by host, and "" for all
         self.peak: Counter[str] = Counter()
@@ -237,6 +243,38 @@ async def test_lane_closed_before_a_task_took_its_first_step() -> None:
     rig.add(again, *urls("a", 10))
     await rig.finished(10)
     assert rig.peak["a"] == 4
+
+
+@pytest.mark.parametrize(
+    "verdict",
+    [
+        Verdict(FACTS),
+        Verdict(Failure(ErrorCode.CONNECT), again=0.0),
+        Verdict(Failure(ErrorCode.HTTP_STATUS), onward=cast(Target, parse_target("http://b/"))),
+    ],
+)
+async def test_what_ends_at_the_moment_its_lane_is_closed_ends_once(verdict: Verdict) -> None:
+    """It has its outcome, or is cut off: counted as one of them, and never begun again."""
+    rig = Rig()
+
+    async def late(ticket: Ticket) -> Verdict:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return verdict
+        raise AssertionError
+
+    lane = rig.lane(late)
+    rig.add(lane, "http://a/0")
+    await wait_until(lambda: rig.busy["a"] == 1)
+    begun = await rig.turns.close_lane(lane)
+
+    assert len(begun) + len(rig.done) == 1
+    assert bool(rig.done) == (verdict.outcome is FACTS)
+    counted = {outcome: count for outcome, count in rig.outcomes.items() if count}
+    assert counted == ({"ok": 1} if rig.done else {"cancelled": 1})
+    assert not lane.resting
+    rig.check_nothing_left()
 
 
 async def test_closing_while_resting() -> None:

@@ -81,7 +81,7 @@ class Queue:
 
     async def open(self, job: str, deliveries: int = 1) -> Any:
         """Begin to split, or go on."""
-        named = [keys.INTAKE, keys.job(job), keys.INDEX, keys.open_jobs(KIND), keys.TOTALS]
+        named = [keys.INTAKE, keys.job(job), keys.INDEX, keys.open_jobs(KIND), *keys.COUNTED]
         head = ("kind", KIND, "manifest", "a.tsv", "options", "{}", "created", "1.000")
         return await self.run("open", named, job, keys.member(job), deliveries, *head)
 
@@ -115,7 +115,7 @@ class Queue:
         return await self.run("fail", self._ended(job), job, reason, TTL)
 
     def _ended(self, job: str) -> list[str]:
-        return [*keys.of_job(job), keys.INTAKE, keys.open_jobs(KIND), keys.TOTALS]
+        return [*keys.of_job(job), keys.INTAKE, keys.open_jobs(KIND), *keys.COUNTED]
 
     async def begun(self, shards: int = 0, consumer: str = "splitter") -> str:
         """A job whose entry is taken, with so many shards fed."""
@@ -168,13 +168,13 @@ class Queue:
         told = (hosts.json() if hosts else "", MOST_HOSTS, MOST_REASONS, MOST_JSON_BYTES)
         counts = ("error:timeout", 1, "status:404", 2)
         said = (entry, shard, rows, lines, TTL, ok, 100, *told, *counts)
-        named = [*keys.of_job(job), SHARDS, keys.TOTALS]
+        named = [*keys.of_job(job), SHARDS, *keys.COUNTED]
         answer: str = await self.run("commit", named, *said)
         return answer
 
     async def drop(self, entry: str, job: str, shard: int) -> int:
         """Let go of a shard."""
-        named = [*keys.of_job(job), SHARDS, keys.TOTALS]
+        named = [*keys.of_job(job), SHARDS, *keys.COUNTED]
         taken: int = await self.run("drop", named, entry, shard, TTL)
         return taken
 
@@ -191,14 +191,14 @@ class Queue:
     async def cancel(self, job: str) -> Any:
         """Cancel it."""
         named = [*keys.of_job(job), keys.INTAKE, keys.INDEX, keys.open_jobs(KIND), SHARDS]
-        named.append(keys.TOTALS)
+        named += keys.COUNTED
         head = ("kind", KIND, "manifest", "a.tsv")
         return await self.run("cancel", named, job, keys.member(job), TTL, *head)
 
     async def delete(self, job: str) -> int:
         """Remove it."""
         named = [*keys.of_job(job), keys.INTAKE, keys.INDEX, keys.open_jobs(KIND), SHARDS]
-        named.append(keys.TOTALS)
+        named += keys.COUNTED
         removed: int = await self.run("delete", named, job, keys.member(job))
         return removed
 

@@ -9,7 +9,7 @@ import pytest
 from tests.asserts import wait_for
 from tests.workers.jobs.queues import KIND, SHARDS, TTL, Queue, pairs
 from workers.jobs import keys
-from workers.jobs.backlog import JOB_EVENTS, Backlog, Totals, read_backlog
+from workers.jobs.backlog import JOB_EVENTS, Totals, read_backlog
 from workers.jobs.connection import connect
 from workers.jobs.living import say_alive
 from workers.jobs.patience import Patience
@@ -50,7 +50,7 @@ async def test_rows_of_a_kind_are_that_kinds(queue: Queue) -> None:
     """By the stream that the shard was in."""
     job = await queue.begun(1)
     [entry] = await queue.read()
-    other = [*keys.of_job(job), keys.shards("batch_predict"), keys.TOTALS]
+    other = [*keys.of_job(job), keys.shards("batch_predict"), *keys.COUNTED]
     said = (entry, 0, 4, "{}\n", TTL, 3, 9, "", 1, 1, 1, "error:predictor_failed", 1)
     assert await queue.run("commit", other, *said) == "OK"
 
@@ -87,13 +87,13 @@ async def test_jobs_that_fail_in_other_ways_are_counted(queue: Queue) -> None:
     """Condemned, spoilt, or found without their rows."""
     condemned = await queue.begun(1)
     [entry] = await queue.read()
-    named = [*keys.of_job(condemned), SHARDS, keys.INTAKE, keys.open_jobs(KIND), keys.TOTALS]
+    named = [*keys.of_job(condemned), SHARDS, keys.INTAKE, keys.open_jobs(KIND), *keys.COUNTED]
     for _ in range(2):
         await queue.run("condemn", named, condemned, entry, 0, "no model", TTL)
     assert await events(queue) == {"started": 1, "failed": 1}
 
     spoilt = await queue.begun(1)
-    named = [*keys.of_job(spoilt), keys.INTAKE, keys.TOTALS]
+    named = [*keys.of_job(spoilt), keys.INTAKE, *keys.COUNTED]
     for _ in range(2):
         await queue.run("spoil", named, spoilt, "broken", TTL)
     assert await events(queue) == {"started": 2, "failed": 2}
@@ -101,7 +101,7 @@ async def test_jobs_that_fail_in_other_ways_are_counted(queue: Queue) -> None:
     lost = await queue.begun(1)
     await queue.do("DEL", keys.input_of(lost))
     await queue.do("XDEL", keys.INTAKE, lost)
-    named = [*keys.of_job(lost), SHARDS, keys.INTAKE, keys.open_jobs(KIND), keys.TOTALS]
+    named = [*keys.of_job(lost), SHARDS, keys.INTAKE, keys.open_jobs(KIND), *keys.COUNTED]
     for _ in range(2):
         await queue.run("repair", named, lost, TTL, "unsplit", "unread")
     assert await events(queue) == {"started": 3, "failed": 3}
@@ -210,7 +210,46 @@ def test_metrics_have_names_also_without_values() -> None:
     assert [sample for metric in nowhere for sample in metric.samples] == []
 
 
-def test_more_ended_than_started_is_none_running() -> None:
-    """The totals may have been removed meanwhile."""
-    jobs = {"started": 1, "done": 3, "failed": 0, "cancelled": 0, "deleted": 0}
-    assert Backlog({}, jobs, 0, {}, {}, {}, {}).running == 0
+async def running(queue: Queue) -> int | None:
+    """How many jobs are said to run."""
+    return (await read_backlog(queue.redis)).running
+
+
+async def test_what_runs_is_told_whatever_was_counted(queue: Queue) -> None:
+    """Jobs begun before there were totals, and totals that somebody removed."""
+    first, second = await queue.begun(1), await queue.begun(1)
+    await queue.do("DEL", keys.TOTALS)
+    assert await running(queue) == 2
+    await queue.seal(first, 1)
+    [entry, _] = await queue.read(count=2)
+    assert await queue.commit(entry, first, 0) == "OK"
+    assert await running(queue) == 1
+    await queue.cancel(second)
+    assert await running(queue) == 0
+
+    await queue.do("DEL", keys.RUNNING)
+    await queue.do("LPUSH", keys.RUNNING, "foo")
+    other = await queue.begun(1)
+    assert await running(queue) is None
+    await queue.delete(other)
+
+
+async def test_a_job_of_an_older_version_runs_as_soon_as_somebody_works_on_it(
+    queue: Queue,
+) -> None:
+    """Its name was not noted when it was begun."""
+    job = await queue.begun(1)
+    await queue.do("DEL", keys.RUNNING)
+    await queue.open(job, 2)
+    assert await running(queue) == 1
+
+
+async def test_a_job_with_a_key_that_is_no_hash_does_not_run(queue: Queue) -> None:
+    """Nor any more once it is removed."""
+    job, other = await queue.begun(1), await queue.begun(1)
+    for one in (job, other):
+        await queue.do("SET", keys.job(one), "foo")
+    await queue.run("spoil", [*keys.of_job(job), keys.INTAKE, *keys.COUNTED], job, "broken", TTL)
+    assert await running(queue) == 1
+    await queue.delete(other)
+    assert await running(queue) == 0

@@ -132,8 +132,9 @@ async def test_cancelled_while_it_runs(
     entry = entry_of(written(rows), kind=KIND, batch_size=4, pixels="npy")
     async with engine_of(max_connections=2, shard_rows=20) as engine:
         job, _ = await split(queue, engine, deliveries, **entry)
+        predict = engine.instruments.timings.predict
         async with consuming(engine):
-            await wait_until(lambda: picture_host.counts()["in_flight"] == 2)
+            await wait_until(lambda: predict.count == 1 and _silent(picture_host) == 2, 20)
             await queue.added(kind="cancel", job=job)
             told = await until_over(queue, job, "cancelled")
     records = await records_of(queue, job)
@@ -151,6 +152,11 @@ async def test_cancelled_while_it_runs(
     assert counted <= 20
     assert int(told["done"]) + int(told["dropped"]) == int(told["fed"])
     assert (await queue.length(STREAM), await queue.pending(STREAM)) == (0, [])
+
+
+def _silent(picture_host: PictureHost) -> int:
+    """Requests that will have no answer."""
+    return sum("/silent/" in request["target"] for request in picture_host.requests())
 
 
 async def test_cancelled_while_it_is_predicted(

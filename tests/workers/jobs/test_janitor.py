@@ -77,6 +77,29 @@ async def test_jobs_that_expired_leave_the_index(
     ]
 
 
+async def test_what_runs_is_what_the_hashes_say(
+    queue: Queue, cleaner: Janitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Removed or broken by hand, begun by an older version, or no job at all."""
+    monkeypatch.setattr(janitor, "ROUND", 3)
+    older = [await queue.begun(1) for _ in range(5)]
+    await queue.finished()
+    await queue.do("DEL", keys.RUNNING)
+    removed, broken, ended, running = [await queue.begun(1) for _ in range(4)]
+    await queue.do("DEL", keys.job(removed))
+    await queue.do("DEL", keys.job(broken))
+    await queue.do("SET", keys.job(broken), "foo")
+    await queue.do("HSET", keys.job(ended), "state", "done")
+    await queue.do("SADD", keys.RUNNING, "garbage", b"\xff")
+
+    async def exact() -> bool:
+        await cleaner.round()
+        found = await queue.redis.execute_command("SMEMBERS", keys.RUNNING)
+        return set(found) == {job.encode() for job in (*older, running)}
+
+    await wait_for(exact)
+
+
 ODD = [
     "²" * 20 + "-" + "0" * 20,
     "0" * 5000 + "-1",

@@ -63,7 +63,7 @@ async def test_the_upload_of_a_job_is_known_until_it_is_split(queue: Queue, tmp_
     job = await queue.added(kind=KIND, upload=name)
     ledger = Ledger(queue.redis, root=tmp_path, ttl=TTL)
     assert (await ledger.state(job)).upload == name
-    named = [keys.INTAKE, keys.job(job), keys.INDEX, keys.open_jobs(KIND), keys.TOTALS]
+    named = [keys.INTAKE, keys.job(job), keys.INDEX, keys.open_jobs(KIND), *keys.COUNTED]
     await queue.run("open", named, job, keys.member(job), 1, "kind", KIND, "upload", name)
     assert (await queue.job(job))["upload"] == name
     assert (await ledger.state(job)).upload == name

@@ -19,7 +19,7 @@ async def pin(queue: Queue, job: str, provenance: str) -> str | None:
 
 async def condemn(queue: Queue, entry: str, job: str, shard: int, reason: str = WHY) -> str | None:
     """Fail a job over a shard; the upload that is to be removed."""
-    named = [*keys.of_job(job), SHARDS, keys.INTAKE, keys.open_jobs(KIND), keys.TOTALS]
+    named = [*keys.of_job(job), SHARDS, keys.INTAKE, keys.open_jobs(KIND), *keys.COUNTED]
     upload: str | None = await queue.run("condemn", named, job, entry, shard, reason, TTL)
     return upload
 
@@ -167,6 +167,6 @@ async def test_without_the_group_all_that_waits_is_dropped(queue: Queue) -> None
 def test_all_keys_are_in_one_slot(kind: str) -> None:
     """Else a cluster refuses the scripts."""
     named = [*keys.of_job("1-0"), keys.shards(kind), keys.INTAKE, keys.open_jobs(kind)]
-    named.append(keys.TOTALS)
+    named += keys.COUNTED
     named += [keys.INDEX, keys.DEAD, keys.CONSUMERS, keys.CAPACITY + kind, keys.once("x")]
     assert len({key_slot(name.encode()) for name in named}) == 1

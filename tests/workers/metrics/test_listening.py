@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 from typing import Any
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -48,6 +48,31 @@ async def test_it_listens_on_this_machine_only_and_says_where(settings_of: Any) 
     assert told("download_bytes_total") == 77
     assert told("pool_slots") == 1
     assert "process_resident_memory_bytes" in text
+
+
+@pytest.mark.parametrize(
+    ("accept", "told"),
+    [
+        ("application/openmetrics-text; version=1.x", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text;version=999.0", "text/plain; version=0.0.4; charset=utf-8"),
+        ("application/openmetrics-text;version=1.0.0", "application/openmetrics-text; version=1.0"),
+    ],
+)
+async def test_versions_that_it_cannot_write_are_passed_over(
+    settings_of: Any, capfd: pytest.CaptureFixture[str], accept: str, told: str
+) -> None:
+    """Neither told back nor a reason to fail."""
+
+    def asked_for(url: str) -> str:
+        with urlopen(Request(url, headers={"Accept": accept}), timeout=10) as answer:  # noqa: S310
+            return str(answer.headers["Content-Type"])
+
+    settings = settings_of(metrics_port=0)
+    async with open_engine(settings, resolver=resolving({}), pixels=False) as engine:
+        with serving_metrics(settings, engine) as url:
+            assert url is not None
+            assert (await asyncio.to_thread(asked_for, url)).startswith(told)
+    assert capfd.readouterr().err == ""
 
 
 async def test_a_port_that_is_taken_is_no_reason_not_to_work(

@@ -82,5 +82,24 @@ def test_a_collector_that_says_nothing_is_not_waited_for(
                 pass
             began = time.monotonic()
         assert time.monotonic() - began < LAST_SECONDS + NOTICE_SECONDS + LONG
+    eventually(lambda: logging.getLogger("opentelemetry").propagate)  # the try has ended as well
 
     assert actions(caplog) == ["traces_on", "traces_failing"]
+
+
+@pytest.mark.parametrize("name", ["TIMEOUT", "COMPRESSION"])
+def test_a_variable_that_is_wrong_is_no_fault_of_the_collector(
+    name: str,
+    collector: Collector,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is told before anything is sent, and what is sent arrives."""
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{name}", "foo")
+    caplog.set_level(logging.INFO)
+    with traced("foo"), spans.span("bar"):
+        pass
+
+    assert actions(caplog) == ["traces_odd", "traces_on"]
+    assert "foo" in caplog.records[0].__dict__["reason"]
+    assert [span.name for span in collector.spans] == ["bar"]

@@ -1,7 +1,7 @@
 -- What jobs came to, what waits and who works, for whoever watches. Reads only; what somebody broke
 -- is left out. Of the first entry that waits, megabytes at worst, only the id goes out.
--- KEYS totals dead consumers, then the streams (one each), open …, capacity …   ARGV streams kinds
--- → {ms, {total …}, dead letters | false, {consumer …},
+-- KEYS totals dead consumers running, then the streams (one each), open …, capacity …   ARGV streams kinds
+-- → {ms, {total …}, dead letters | false, {consumer …}, jobs that run | false,
 --    {{length, pending | false, lag | false, waiting id | false} | {} …}, {splitting | false …},
 --    {capacity | false …}}
 local MOST_FIELDS = 10000
@@ -43,10 +43,10 @@ end
 
 local time = redis.call('TIME')
 local of_streams, splitting, capacities = {}, {}, {}
-for at = 1, streams do of_streams[at] = standing(KEYS[3 + at]) end
+for at = 1, streams do of_streams[at] = standing(KEYS[4 + at]) end
 for at = 1, kinds do
-  splitting[at] = number('SCARD', KEYS[3 + streams + at])
-  capacities[at] = number('GET', KEYS[3 + streams + kinds + at])
+  splitting[at] = number('SCARD', KEYS[4 + streams + at])
+  capacities[at] = number('GET', KEYS[4 + streams + kinds + at])
 end
 return {time[1] * 1000 + math.floor(time[2] / 1000), hash(KEYS[1]), number('XLEN', KEYS[2]),
-  hash(KEYS[3]), of_streams, splitting, capacities}
+  hash(KEYS[3]), number('SCARD', KEYS[4]), of_streams, splitting, capacities}

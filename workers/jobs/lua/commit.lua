@@ -1,6 +1,6 @@
 -- Record a shard: results, progress and acknowledgement at once. Who comes first wins: the same
 -- rows give the same facts, and a rule by owner would never end where work outlasts a lease.
--- KEYS job results input fence marks shards totals
+-- KEYS job results input fence marks shards totals running
 -- ARGV entry shard rows lines ttl ok bytes hosts most_hosts most_reasons most_json_bytes
 --   counter count …   → OK | DUP | NOJOB | NOINPUT
 local MOST_HOSTS, MOST_REASONS, MOST_JSON_BYTES =
@@ -82,14 +82,16 @@ redis.call('HINCRBY', KEYS[1], 'ok', ARGV[6])
 redis.call('HINCRBY', KEYS[1], 'bytes', ARGV[7])
 redis.call('HINCRBY', KEYS[1], 'result_bytes', #ARGV[4])
 if hosts ~= '' then redis.call('HSET', KEYS[1], 'hosts', hosts) end
-local kind = string.match(KEYS[6], '[^:]*$')
-tally(kind .. ':shards', 1)
-tally(kind .. ':rows', ARGV[3])
-tally(kind .. ':ok', ARGV[6])
-tally(kind .. ':bytes', ARGV[7])
+local kind = id_of(KEYS[6])
+tally(KEYS[7], kind .. ':shards', 1)
+tally(KEYS[7], kind .. ':rows', ARGV[3])
+tally(KEYS[7], kind .. ':ok', ARGV[6])
+tally(KEYS[7], kind .. ':bytes', ARGV[7])
 for at = 12, #ARGV, 2 do
   redis.call('HINCRBY', KEYS[1], ARGV[at], ARGV[at + 1])
-  if string.sub(ARGV[at], 1, 6) == 'error:' then tally(kind .. ':' .. ARGV[at], ARGV[at + 1]) end
+  if string.sub(ARGV[at], 1, 6) == 'error:' then
+    tally(KEYS[7], kind .. ':' .. ARGV[at], ARGV[at + 1])
+  end
 end
 -- Two looks at the clock, five seconds apart or more: the rate of late is counted from the older.
 local time = now()
@@ -102,5 +104,5 @@ elseif tonumber(time) - tonumber(last[1]) >= 5 then
     'last_at', time, 'last_rows', rows)
 end
 finish(KEYS[6], ARGV[1])
-settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[5])
+settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[5], KEYS[7], KEYS[8])
 return 'OK'

@@ -1,5 +1,5 @@
 -- Begin to split a job, or go on where whoever did died.
--- KEYS intake job index open totals
+-- KEYS intake job index open totals running
 --   ARGV job member deliveries field value … (of a new job)
 -- → {OK, rows_fed, fed, offset, stamp, deaths since the last row} | {STATE, state} | {GONE}
 local known = redis.call('HMGET', KEYS[2], 'state', 'rows_fed', 'fed', 'offset', 'stamp',
@@ -25,9 +25,10 @@ if not known[1] then
   for at = 4, #ARGV do fields[#fields + 1] = ARGV[at] end
   redis.call('HSET', KEYS[2], 'state', 'running', 'started', now(), unpack(fields))
   redis.call('ZADD', KEYS[3], 0, ARGV[2])
-  tally('jobs:started', 1)
+  tally(KEYS[5], 'jobs:started', 1)
 end
 redis.call('SADD', KEYS[4], ARGV[1])
+redis.pcall('SADD', KEYS[6], ARGV[1])
 -- A death is a delivery more. One that waits for its results to be released gets no further.
 local deaths = 0
 if known[1] and not known[8] and (known[2] or '0') == known[6] then

@@ -32,22 +32,33 @@ local function numbers(key, ...)
   return unpack(found)
 end
 
--- What all jobs add up to, for whoever watches: in the last key of each script that counts. Somebody
--- may have broken it, which is no reason not to go on.
-local function tally(field, count)
-  redis.pcall('HINCRBY', KEYS[#KEYS], field, count)
+-- What all jobs add up to, for whoever watches. Somebody may have broken the key, here and in the two
+-- below, which is no reason not to go on.
+local function tally(totals, field, count)
+  redis.pcall('HINCRBY', totals, field, count)
+end
+
+-- The id of a job, by the key of its hash.
+local function id_of(job)
+  return string.match(job, '[^:]*$')
+end
+
+-- A job that ran has ended: `done`, `failed`, …
+local function ended(job, how, totals, running)
+  redis.pcall('SREM', running, id_of(job))
+  tally(totals, 'jobs:' .. how, 1)
 end
 
 -- keys: job, results, input, fence, marks. A job whose every shard was recorded or dropped needs
 -- nothing any more but to be read: it is done if it was split whole, and its keys have their time.
-local function settle(keys, ttl)
+local function settle(keys, ttl, totals, running)
   local fed, done, dropped = numbers(keys[1], 'fed', 'done', 'dropped')
   if done + dropped < fed then return end
   local job = redis.call('HMGET', keys[1], 'state', 'shards')
   if job[1] == 'running' then
     if not job[2] then return end
     redis.call('HSET', keys[1], 'state', 'done', 'finished', now())
-    tally('jobs:done', 1)
+    ended(keys[1], 'done', totals, running)
   end
   for _, key in ipairs(keys) do redis.call('EXPIRE', key, ttl) end
 end

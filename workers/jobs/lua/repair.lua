@@ -1,7 +1,7 @@
 -- What somebody took out of the streams by hand: shards are put back, as their rows are still
 -- there; without its entry in the intake a job cannot be split on, and without their rows shards
 -- cannot be run. More shards than can be looked at in one go are left for another time.
--- KEYS job results input fence marks shards intake open totals
+-- KEYS job results input fence marks shards intake open totals running
 --   ARGV job ttl unsplit unread (reasons)
 -- → shards put back, or -1 where the job failed
 local MOST = 10000
@@ -12,7 +12,7 @@ if not job[2] and #redis.call('XRANGE', KEYS[7], ARGV[1], ARGV[1]) == 0 then
   redis.call('HSET', KEYS[1], 'state', 'failed', 'reason', ARGV[3], 'finished', now())
   redis.call('HDEL', KEYS[1], 'paused')
   redis.call('SREM', KEYS[8], ARGV[1])
-  tally('jobs:failed', 1)
+  ended(KEYS[1], 'failed', KEYS[9], KEYS[10])
   answer = -1
 end
 if redis.call('XLEN', KEYS[6]) <= MOST then
@@ -38,8 +38,8 @@ if lost > 0 then
     'dropped', dropped + lost)
   redis.call('SREM', KEYS[8], ARGV[1])
   finish(KEYS[7], ARGV[1])
-  if answer >= 0 then tally('jobs:failed', 1) end
+  if answer >= 0 then ended(KEYS[1], 'failed', KEYS[9], KEYS[10]) end
   answer = -1
 end
-settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[2])
+settle({KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]}, ARGV[2], KEYS[9], KEYS[10])
 return answer
