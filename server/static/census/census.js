@@ -55,7 +55,7 @@ export class Census {
         throw new Cut("the connection ended before the last line");
       } catch (error) {
         if (this.#control.signal.aborted) break;
-        if (error instanceof Refused && !(this.#request.resumable && error.status >= 500 && this.start)) {
+        if (error instanceof Refused && !(this.#request.resumable && error.status >= 500)) {
           this.problem = { status: error.status, detail: error.message, errors: error.problem.errors ?? [] };
           return this.#be("refused");
         }

@@ -15,6 +15,7 @@ import { saidOf } from "./said.js";
 import { Selection } from "./selection.js";
 
 const TELL_MS = 100;
+const STILL_MS = 1000;
 const LOOK_MS = 20;
 
 let census = null;
@@ -92,9 +93,13 @@ function begin({ request, expected, number: given }) {
   tell();
 }
 
+/** What is new; of one that goes on, once a second at least: its time goes on too. */
 function tell() {
-  if (census === null || census.changed === told) return;
+  if (census === null) return;
+  const late = performance.now() - sentAt > STILL_MS && ["asking", "running", "waiting"].includes(census.state);
+  if (census.changed === told && !late) return;
   told = census.changed;
+  sentAt = performance.now();
   const { tally, records } = census;
   self.postMessage({
     say: "state",
@@ -120,6 +125,7 @@ function tell() {
   });
 }
 
+let sentAt = 0;
 let toldAt = 0;
 setInterval(() => {
   // The first record is told at once: somebody waits for it.

@@ -52,6 +52,11 @@ export class Asking {
     history.replaceState(null, "", `?job=${encodeURIComponent(job)}${location.hash}`); // for a reload, or somebody else
   }
 
+  /** Whether what is shown now ends with the page. */
+  get fleeting() {
+    return this.#last !== null && !this.#last[0].resumable;
+  }
+
   /** A job is named; what was refused is put right in the form. */
   #answered({ state, start, problem }) {
     if (start?.job) say(this.brief.firstElementChild, `Job ${start.job} · ${start.manifest ?? "rows of the request"}`);

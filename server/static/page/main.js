@@ -56,6 +56,6 @@ const wake = () => document.visibilityState === "visible" && client.wake();
 document.addEventListener("visibilitychange", wake);
 addEventListener("online", wake);
 
-// A list that is looked at ends with the page: say so before it is left.
-addEventListener("beforeunload", (event) => client.busy && event.preventDefault());
+// A list that is looked at ends with the page, unless it is a job: say so before it is left.
+addEventListener("beforeunload", (event) => client.busy && asking.fleeting && event.preventDefault());
 
