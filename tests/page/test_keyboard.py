@@ -69,7 +69,7 @@ async def test_tab_leads_to_all_that_can_be_done_with_a_new_page(
         "API",
         "list",
     ]
-    wanted += ["Choose a file…", "path", "what", "limit", "Hand in as a job", "Look now"]
+    wanted += ["Choose a file…", "path", "kind", "what", "limit", "Hand in as a job", "Look now"]
     assert found == wanted
 
 
@@ -78,7 +78,7 @@ async def test_tab_leads_to_all_that_can_be_done_with_records(full: Page) -> Non
     found = await walked(full)
 
     wanted = ["New list", "tally-save", "Search ids and URLs", "Outcome", "Error", "Format"]
-    wanted += ["What stands out", "Order", "Wall", "row", "id and URL", "pixels", "says"]
+    wanted += ["What stands out", "Order", "Wall", "row", "id and URL", "pixels", "result"]
     assert [one for one in found if one in wanted] == wanted
     assert (
         await full.evaluate(
