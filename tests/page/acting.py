@@ -7,7 +7,17 @@ from pathlib import Path
 
 from playwright.async_api import Locator, Page, expect
 
-__all__ = ["PATIENCE_MS", "choose", "ended", "look", "name", "records", "texts", "write"]
+__all__ = [
+    "PATIENCE_MS",
+    "again",
+    "choose",
+    "ended",
+    "look",
+    "name",
+    "records",
+    "texts",
+    "write",
+]
 
 #: Whatever a test waits for comes long before; a bug must fail it, not hang it.
 PATIENCE_MS = 30_000
@@ -37,6 +47,11 @@ async def look(page: Page, what: str | None = None) -> None:
     if what is not None:
         await page.locator("#what").select_option(what)
     await page.get_by_role("button", name="Look now").click()
+
+
+async def again(page: Page) -> None:
+    """Another list, where one was looked at."""
+    await page.locator(".brief").get_by_role("button", name="New list").click()
 
 
 async def ended(page: Page) -> str:

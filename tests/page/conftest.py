@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Error, Page, async_playwright, expect
 
 from tests import picture_hosts
 from tests.page.acting import PATIENCE_MS
-from tests.page.browsers import ARGUMENTS, MISSING, Watch, find_chromium
+from tests.page.browsers import ARGUMENTS, MISSING, Tab, Watch, find_chromium, new_page
 from tests.page.replaying import Replayed, replaying
 from tests.page.services import Service, running
 from tests.picture_hosts import PictureHost
@@ -32,12 +32,21 @@ def chromium() -> str:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """A browser for the whole session; each test has contexts of its own in it."""
+    """A browser for the whole session."""
     expect.set_options(timeout=PATIENCE_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium, args=list(ARGUMENTS))
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def tabs(browser: Browser) -> AsyncIterator[list[Tab]]:
+    """The tab that tests have one after the other, while no test has it."""
+    tabs = [Tab(await new_page(browser, PATIENCE_MS))]
+    yield tabs
+    for tab in tabs:
+        await tab.page.context.close()
 
 
 @pytest.fixture
@@ -47,23 +56,40 @@ def watch() -> Watch:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_page(browser: Browser, watch: Watch) -> AsyncIterator[OpenPage]:
-    """Open a URL in a context of its own: `open_page(url, viewport=…, color_scheme=…)`.
+async def open_page(browser: Browser, tabs: list[Tab], watch: Watch) -> AsyncIterator[OpenPage]:
+    """Open a URL: `open_page(url, viewport=…, color_scheme=…)`, as if nobody had been there before.
 
-    At the end of the test nothing unexpected may have been said or thrown or asked elsewhere.
+    A second page, one with other options, and one with a `script` that runs before those of the
+    page, have a context of their own. At the end of the test nothing unexpected may have been said
+    or thrown or asked elsewhere.
     """
     async with AsyncExitStack() as stack:
 
-        async def opened(url: str, **options: Any) -> Page:
-            context = await browser.new_context(**options)
-            stack.push_async_callback(context.close)
-            context.set_default_timeout(PATIENCE_MS)
-            await watch.over(context, url)
-            page = await context.new_page()
+        async def opened(url: str, *, script: str = "", **options: Any) -> Page:
+            if tabs and not script and Tab.OPTIONS.issuperset(options):
+                tab = tabs.pop()
+                page = await tab.have(**options)
+                stack.push_async_callback(taken_back, tab)
+            else:
+                page = await new_page(browser, PATIENCE_MS, **options)
+                stack.push_async_callback(page.context.close)
+                await page.add_init_script(script)
+            stack.callback(watch.over(page.context, url))
             await page.goto(url)
             return page
 
+        async def taken_back(tab: Tab) -> None:
+            try:
+                await tab.let_go()
+            except Error:  # its service is gone, for one
+                await tab.page.context.close()
+                tab = Tab(await new_page(browser, PATIENCE_MS))
+            tabs.append(tab)
+
         yield opened
+        for context in browser.contexts:  # what they have to say has come then
+            for page in context.pages:
+                await page.title()
     assert watch.unexpected() == []
 
 
@@ -96,8 +122,15 @@ async def page(open_page: OpenPage, service: Service) -> Page:
     return await open_page(service.url)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def replayed() -> AsyncIterator[Replayed]:
-    """A server of the page that answers what the test tells it to."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def replaying_server() -> AsyncIterator[Replayed]:
+    """One for the whole session: what a browser has of the page need not be asked for again."""
     async with replaying() as server:
         yield server
+
+
+@pytest.fixture
+def replayed(replaying_server: Replayed) -> Replayed:
+    """A server of the page that answers what the test tells it to."""
+    replaying_server.forget()
+    return replaying_server

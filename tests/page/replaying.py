@@ -60,6 +60,11 @@ class Replayed:
     asked: list[Asked] = field(default_factory=list)
     replies: dict[tuple[str, str], Reply] = field(default_factory=dict)
 
+    def forget(self) -> None:
+        """What was asked, and what it was told to say."""
+        self.asked = []
+        self.replies = {}
+
     def say(self, *steps: Step, method: str = "POST", path: str = "/api/v1/images_info") -> None:
         """Answer so with NDJSON: a dict is a line, bytes are sent as they are."""
         self.replies[method, path] = Reply(steps)

@@ -34,6 +34,7 @@ async def test_the_description_is_read_and_tried(
     open_page: OpenPage, service: Service, watch: Watch
 ) -> None:
     """Every operation stands there; one is asked for, and its answer shown."""
+    (service.data_root / "sample.tsv").write_text("foo\n", encoding="utf-8")
     page = await open_page(f"{service.url}/docs")
 
     await expect(page.locator(".opblock")).to_have_count(17)
@@ -44,11 +45,7 @@ async def test_the_description_is_read_and_tried(
     await expect(answer).to_contain_text("alive")
     assert f"{service.url}/healthz" in watch.requests
 
-
-async def test_a_stream_is_tried_with_its_example(open_page: OpenPage, service: Service) -> None:
-    """The lines are shown, down to the summary."""
-    (service.data_root / "sample.tsv").write_text("foo\n", encoding="utf-8")
-    page = await open_page(f"{service.url}/docs")
+    # Of a stream the lines are shown, down to the summary.
     answer = await tried(page, "images_info", "work")
 
     await expect(answer.locator(".response .response-col_status")).to_have_text("200")
@@ -87,7 +84,7 @@ async def test_what_cannot_be_had_is_said(
 ) -> None:
     """No description, no blank page."""
     watch.allow("503")
-    page = await open_page(f"{service.url}/healthz")
+    page = await open_page(f"{service.url}/healthz", script="0")
     await page.route("**/openapi.json", lambda route: route.fulfill(status=503, body="{}"))
     await page.goto(f"{service.url}/docs")
 

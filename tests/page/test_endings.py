@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.page.acting import ended, look, name, records, write
+from tests.page.acting import again, ended, look, name, records, write
 from tests.page.browsers import Watch
 from tests.page.conftest import OpenPage
 from tests.page.replaying import CUT, Replayed, image, summary
@@ -51,56 +52,49 @@ async def test_what_is_refused_is_told_with_its_field(page: Page, watch: Watch) 
     await expect(page.locator("#path")).to_be_visible()
 
 
-@pytest.mark.parametrize(
-    ("status", "told", "shown"),
-    [
-        (
-            422,
-            {"detail": "it is wrong", "errors": [{"field": "limit", "detail": "too many"}]},
-            "limit: too many",
-        ),
-        (429, {"detail": "as many streams as may be are open"}, "as many streams"),
-        (503, {"error": "the service is stopping"}, "the service is stopping"),
-        (413, {}, "the service answered 413"),
-        (500, "no object", "the service answered 500"),
-    ],
+#: What the service says, or a gateway before it, and what is told of it.
+REFUSALS: tuple[tuple[int, Any, str], ...] = (
+    (
+        422,
+        {"detail": "it is wrong", "errors": [{"field": "limit", "detail": "too many"}]},
+        "limit: too many",
+    ),
+    (429, {"detail": "as many streams as may be are open"}, "as many streams"),
+    (503, {"error": "the service is stopping"}, "the service is stopping"),
+    (413, {}, "the service answered 413"),
+    (500, "no object", "the service answered 500"),
 )
-async def test_each_refusal_is_told(
-    open_page: OpenPage, replayed: Replayed, watch: Watch, status: int, told: object, shown: str
-) -> None:
-    """In the words of the service, or with its status at least."""
-    watch.allow(f"status of {status}")
-    replayed.tell(told, status=status, method="POST", path="/api/v1/images_info")
-    page = await open_page(replayed.url)
-    await write(page, "http://pictures.invalid/0.jpg")
-    await look(page)
 
-    assert await ended(page) == "The service refused"
-    await expect(page.locator(TALLY)).to_contain_text(shown)
+
+async def test_each_refusal_is_told(open_page: OpenPage, replayed: Replayed, watch: Watch) -> None:
+    """In the words of the service, or with its status at least."""
+    watch.allow(r"status of (422|429|503|413|500)")
+    page = await open_page(replayed.url)
+    for status, told, shown in REFUSALS:
+        replayed.tell(told, status=status, method="POST", path="/api/v1/images_info")
+        await write(page, "http://pictures.invalid/0.jpg")
+        await look(page)
+
+        assert await ended(page) == "The service refused", shown
+        await expect(page.locator(TALLY)).to_contain_text(shown)
+        await again(page)
 
 
 async def test_what_is_not_complete_says_why(open_page: OpenPage, replayed: Replayed) -> None:
-    """The reason of the last line."""
-    replayed.say(begun(), image(0), summary(1, complete=False, reason="the service stops"))
+    """The reason of the last line; without a last line it was cut, though it came to an end."""
     page = await open_page(replayed.url)
-    await write(page, "http://pictures.invalid/0.jpg")
-    await look(page)
+    last = summary(1, complete=False, reason="the service stops")
+    for lines, says in (
+        ([image(0), last], "Not complete: the service stops"),
+        ([image(0), image(1)], "Cut off after 2 rows"),
+    ):
+        replayed.say(begun(), *lines)
+        await write(page, "http://pictures.invalid/0.jpg")
+        await look(page)
 
-    assert await ended(page) == "Not complete: the service stops"
-    await expect(records(page)).to_have_count(1)
-
-
-async def test_a_stream_without_a_last_line_was_cut(
-    open_page: OpenPage, replayed: Replayed
-) -> None:
-    """Though the answer itself came to its end."""
-    replayed.say(begun(), image(0), image(1))
-    page = await open_page(replayed.url)
-    await write(page, "http://pictures.invalid/0.jpg")
-    await look(page)
-
-    assert await ended(page) == "Cut off after 2 rows"
-    await expect(records(page)).to_have_count(2)
+        assert await ended(page) == says
+        await expect(records(page), says).to_have_count(sum(x["type"] == "image" for x in lines))
+        await again(page)
 
 
 async def test_a_connection_that_is_cut_is_told(
@@ -109,7 +103,7 @@ async def test_a_connection_that_is_cut_is_told(
     """What came is kept and can be saved; the next list is looked at as ever."""
     watch.allow("net::ERR")
     go_on = asyncio.Event()
-    replayed.say(begun(), image(0), image(1), go_on, CUT)
+    replayed.say(begun(), image(0), image(1), b'{"type":"image","ind', go_on, CUT)
     page = await open_page(replayed.url)
     await write(page, "http://pictures.invalid/0.jpg")
     await look(page)
@@ -119,6 +113,7 @@ async def test_a_connection_that_is_cut_is_told(
     assert await ended(page) == "Cut off after 2 rows"
     await expect(page.locator(TALLY)).to_contain_text("What came is kept here")
     await expect(records(page)).to_have_count(2)
+    assert len(replayed.asked) == 1  # it is not sent again
     async with page.expect_download() as saving:
         await page.get_by_role("button", name="Save NDJSON").click()
     saved = (await (await saving.value).path()).read_bytes()

@@ -88,12 +88,8 @@ async def test_failures_are_counted_by_error_and_by_host(
         ["http_status", "timeout"]
     )
 
-
-async def test_records_of_a_failure_are_shown(open_page: OpenPage, replayed: Replayed) -> None:
-    """By a group, by its status, by its host; and one of them whole."""
-    replayed.say(start(), *rows(), summary(21, 11))
-    page = await open_page(replayed.url)
-    await asked(page)
+    # Their records are shown by a group, by its status, by its host; and one of them whole.
+    await page.get_by_role("button", name="By error").click()
     found = page.locator("#view-pictures .count")
 
     async def leads(button: Locator, rows: int) -> None:

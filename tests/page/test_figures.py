@@ -72,7 +72,7 @@ async def opened(open_page: OpenPage, replayed: Replayed, **options: Any) -> Pag
     return page
 
 
-async def test_rows_are_counted_in_bars(open_page: OpenPage, replayed: Replayed) -> None:
+async def test_rows_are_counted_in_bars_and_words(open_page: OpenPage, replayed: Replayed) -> None:
     """Edges belong to the higher bar; what repeats a URL took no time, what failed did."""
     page = await opened(open_page, replayed)
 
@@ -98,12 +98,7 @@ async def test_rows_are_counted_in_bars(open_page: OpenPage, replayed: Replayed)
     assert (times["under 3 ms"], times["10 – 30 ms"], times["30 s – 1 min"]) == ("1", "2", "1")
     assert sum(int(rows) for rows in times.values()) == len(ROWS) + 1
     assert ("RGB", "3") in await shown(page, "modes")
-
-
-async def test_it_is_told_in_words(open_page: OpenPage, replayed: Replayed) -> None:
-    """Medians are values that are there; what ranges saved counts files that were fetched."""
-    page = await opened(open_page, replayed)
-
+    # And in words: medians are values that are there; what ranges saved counts fetched files.
     side = page.locator('[data-figure="side"] .figures-says')
     await expect(side).to_contain_text("Half are up to 300 px, 95 % up to 9,000 px")
     await expect(side).to_contain_text(
@@ -117,30 +112,26 @@ async def test_it_is_told_in_words(open_page: OpenPage, replayed: Replayed) -> N
     await expect(page.locator('[data-figure="formats"]')).to_contain_text("1 picture animated")
 
 
-@pytest.mark.parametrize(
-    ("figure", "words", "rows"),
-    [("formats", "JPEG", 4), ("bytes", "1 – 3 MB", 1), ("ms", "10 – 30 ms", 2), ("side", "64", 2)],
-)
-async def test_a_bar_leads_to_its_records(
-    open_page: OpenPage, replayed: Replayed, figure: str, words: str, rows: int
-) -> None:
+async def test_a_bar_leads_to_its_records(open_page: OpenPage, replayed: Replayed) -> None:
     """As many as it says."""
     page = await opened(open_page, replayed)
 
-    await page.locator(f'[data-figure="{figure}"]').get_by_role("button", name=words).click()
+    bars = (("formats", "JPEG", 4), ("bytes", "1 – 3 MB", 1), ("ms", "10 – 30 ms", 2))
+    for figure, words, rows in (*bars, ("side", "64", 2)):
+        card = page.locator(f'[data-figure="{figure}"]')
+        await card.get_by_role("button", name=words).click()
+        await expect(page.locator("#view-pictures .count"), figure).to_have_text(f"{rows} of 7")
+        await page.get_by_role("tab", name="Figures").click()
 
-    await expect(page.locator("#view-pictures .count")).to_have_text(f"{rows} of 7")
 
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_rate_is_drawn_and_told(
-    open_page: OpenPage, replayed: Replayed, scheme: str
-) -> None:
+async def test_the_rate_is_drawn_and_told(open_page: OpenPage, replayed: Replayed) -> None:
     """A chart, and the same in words; another theme draws it again."""
-    page = await opened(open_page, replayed, color_scheme=scheme)
+    page = await opened(open_page, replayed, color_scheme="dark")
 
     chart = page.locator(".rate-chart")
     await expect(chart).to_have_attribute("aria-label", re.compile(r"Rows a second in .* average"))
+    await expect(chart.locator("canvas")).to_have_count(1)
+    await page.emulate_media(color_scheme="light")
     await expect(chart.locator("canvas")).to_have_count(1)
     await page.locator("#theme-button").click()
     await expect(chart.locator("canvas")).to_have_count(1)

@@ -222,25 +222,24 @@ async def test_jobs_are_looked_at_again_when_redis_is_back(
     await expect(problem).to_be_hidden()
 
 
-@pytest.mark.parametrize(
-    ("members", "pill", "says"),
-    [
+async def test_why_a_job_does_not_go_on(open_page: OpenPage, replayed: Replayed) -> None:
+    """Paused, failed, waiting for a consumer, read in part."""
+    cases: list[tuple[dict[str, Any], str, str]] = [
         ({"paused": True, "reason": "results wait: read them"}, "paused", "Paused: results wait"),
         ({"state": "failed", "reason": "no such file"}, "failed", "Failed: no such file"),
         ({"state": "queued", "started": None}, "waiting", "Nobody has taken it yet"),
         ({"released": "5-0"}, "running", "Results up to 5-0 were released"),
-    ],
-)
-async def test_why_a_job_does_not_go_on(
-    open_page: OpenPage, replayed: Replayed, members: dict[str, Any], pill: str, says: str
-) -> None:
-    """Paused, failed, waiting for a consumer, read in part."""
-    replayed.tell({"jobs": [told(**members)], "next": None})
+    ]
+    ids = [JOB.replace("-0", f"-{at}") for at in range(len(cases))]
+    listed = [told(job, **members) for job, (members, _, _) in zip(ids, cases, strict=True)]
+    replayed.tell({"jobs": listed, "next": None})
     page = await open_page(replayed.url)
     await jobs(page)
 
-    await expect(card(page, JOB).locator(".pill")).to_have_text(pill)
-    await expect(card(page, JOB).locator(".note, .problem").first).to_contain_text(says)
+    for job, (_, pill, says) in zip(ids, cases, strict=True):
+        one = card(page, job)
+        await expect(one.locator(".pill"), says).to_have_text(pill)
+        await expect(one.locator(".note, .problem").first).to_contain_text(says)
 
 
 async def test_earlier_jobs_and_jobs_that_expire(open_page: OpenPage, replayed: Replayed) -> None:

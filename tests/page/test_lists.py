@@ -11,7 +11,7 @@ import pytest
 import zstandard
 from playwright.async_api import Page, expect
 
-from tests.page.acting import choose, ended, look, name, records, texts, write
+from tests.page.acting import again, choose, ended, look, name, records, texts, write
 from tests.page.browsers import Watch
 from tests.page.conftest import OpenPage
 from tests.page.replaying import Replayed, image, start, summary
@@ -57,7 +57,10 @@ async def test_a_written_list_is_looked_at(page: Page, picture_host: PictureHost
 
 
 async def test_a_file_of_the_service_is_looked_at_by_its_name(page: Page) -> None:
-    """The numbers of the strip and of the badge, and how many rows there are to see."""
+    """The numbers of the strip and of the badge, and how many rows there are to see.
+
+    Of another look only the first rows: the limit is kept, also as what is waited for.
+    """
     await name(page, "pictures.tsv")
     await look(page, "header")
 
@@ -66,6 +69,15 @@ async def test_a_file_of_the_service_is_looked_at_by_its_name(page: Page) -> Non
     await expect(page.locator("#badge-failures")).to_have_text(str(len(FAILING)))
     rows = WELL + len(FAILING)
     await expect(page.locator("#view-pictures output")).to_have_text(f"{rows} of {rows}")
+    await expect(page.locator("#count-rows")).to_have_text(str(rows))
+    await expect(page.locator("#count-failed")).to_have_text(str(len(FAILING)))
+    await expect(records(page).first).to_be_visible()
+
+    await again(page)
+    await page.locator("#limit").fill("9")
+    await look(page)
+    assert await ended(page) == "Complete: 100 % ok"
+    await expect(page.locator("#count-rows")).to_have_text("9")
 
 
 async def test_records_are_seen_before_the_stream_ends(
@@ -117,80 +129,81 @@ async def test_stop_ends_it_and_keeps_what_came(
     assert await texts(page) == ["7", "8"]
 
 
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("http://a.invalid/1.jpg\nhttp://a.invalid/2.jpg", TSV),
-        ("id\turl\n1\thttp://a.invalid/1.jpg\n", TSV),
-        ("id,url\n1,http://a.invalid/1.jpg\n", CSV),
-        ('"a, b",http://a.invalid/1.jpg\n', CSV),
-        ("http://a.invalid/1,2.jpg\n", TSV),
-        ('\ufeff{"id": "1", "url": "http://a.invalid/1.jpg"}\n', NDJSON),
-        ("\n\n  \nhttp://a.invalid/1.jpg\n", TSV),
-    ],
+#: Lists as they are written, and what they are.
+WRITTEN = (
+    ("http://a.invalid/1.jpg\nhttp://a.invalid/2.jpg", TSV),
+    ("id\turl\n1\thttp://a.invalid/1.jpg\n", TSV),
+    ("id,url\n1,http://a.invalid/1.jpg\n", CSV),
+    ('"a, b",http://a.invalid/1.jpg\n', CSV),
+    ("http://a.invalid/1,2.jpg\n", TSV),
+    ('\ufeff{"id": "1", "url": "http://a.invalid/1.jpg"}\n', NDJSON),
+    ("\n\n  \nhttp://a.invalid/1.jpg\n", TSV),
 )
+
+
 async def test_what_a_written_list_is_is_seen_from_its_beginning(
-    open_page: OpenPage, replayed: Replayed, text: str, kind: str
+    open_page: OpenPage, replayed: Replayed
 ) -> None:
     """It is sent as it stands, with its media type."""
     replayed.say(start(), summary(0))
     page = await open_page(replayed.url)
-    await write(page, text)
-    await look(page)
+    for text, kind in WRITTEN:
+        replayed.asked.clear()
+        await write(page, text)
+        await look(page)
 
-    await ended(page)
-    (asked,) = replayed.asked
-    assert asked.headers["Content-Type"] == kind
-    assert asked.body == text.encode()
-    assert asked.query == {"thumbnail": "96"}
+        await ended(page)
+        (asked,) = replayed.asked
+        assert asked.headers["Content-Type"] == kind, text
+        assert asked.body == text.encode()
+        assert asked.query == {"thumbnail": "96"}, text
+        await again(page)
 
 
 LISTED = b"id\turl\n1\thttp://a.invalid/1.jpg\n"
 
 
-@pytest.mark.parametrize(
-    ("named", "body", "kind", "lines"),
-    [
-        ("list.tsv", LISTED, TSV, 2),
-        ("LIST.CSV", b"id,url\n1,http://a.invalid/1.jpg", CSV, 2),
-        ("list.ndjson", b'{"url":"http://a.invalid/1.jpg"}\n', NDJSON, 1),
-        ("list.jsonl", b'{"url":"http://a.invalid/1.jpg"}\n', NDJSON, 1),
-        ("list.txt", b"http://a.invalid/1.jpg\n", TSV, 1),
-        ("list", b'{"url":"http://a.invalid/1.jpg"}\n', NDJSON, 1),
-        ("list.parquet", b"PAR1\n\n\nPAR1", PARQUET, None),
-        ("list.tsv.gz", gzip.compress(LISTED, mtime=0), TSV, None),
-        ("list.csv.zst", zstandard.compress(b"id,url\n"), CSV, None),
-    ],
+#: Files by their names, what is in them and what they are, and how many lines are seen.
+FILES: tuple[tuple[str, bytes, str, int | None], ...] = (
+    ("list.tsv", LISTED, TSV, 2),
+    ("LIST.CSV", b"id,url\n1,http://a.invalid/1.jpg", CSV, 2),
+    ("list.ndjson", b'{"url":"http://a.invalid/1.jpg"}\n', NDJSON, 1),
+    ("list.jsonl", b'{"url":"http://a.invalid/1.jpg"}\n', NDJSON, 1),
+    ("list.txt", b"http://a.invalid/1.jpg\n", TSV, 1),
+    ("list", b'{"url":"http://a.invalid/1.jpg"}\n', NDJSON, 1),
+    ("list.parquet", b"PAR1\n\n\nPAR1", PARQUET, None),
+    ("list.tsv.gz", gzip.compress(LISTED, mtime=0), TSV, None),
+    ("list.csv.zst", zstandard.compress(b"id,url\n"), CSV, None),
 )
+
+
 async def test_a_file_is_sent_as_it_is(
-    open_page: OpenPage,
-    replayed: Replayed,
-    tmp_path: Path,
-    named: str,
-    body: bytes,
-    kind: str,
-    lines: int | None,
+    open_page: OpenPage, replayed: Replayed, tmp_path: Path
 ) -> None:
     """Byte for byte, with the media type that its name says; packed ones stay packed."""
-    (tmp_path / named).write_bytes(body)
     replayed.say(start(), summary(0))
     page = await open_page(replayed.url)
-    await choose(page, tmp_path / named)
     held = page.locator(".held")
-    await expect(held).to_contain_text(named)
-    said = f"about {lines} line{'s' if lines != 1 else ''}"
-    await (
-        expect(held).not_to_contain_text("about")
-        if lines is None
-        else expect(held).to_contain_text(said)
-    )
-    await look(page, "header")
+    for named, body, kind, lines in FILES:
+        replayed.asked.clear()
+        (tmp_path / named).write_bytes(body)
+        await choose(page, tmp_path / named)
+        await expect(held, named).to_contain_text(named)
+        said = f"about {lines} line{'s' if lines != 1 else ''}"
+        await (
+            expect(held, named).not_to_contain_text("about")
+            if lines is None
+            else expect(held, named).to_contain_text(said)
+        )
+        await look(page, "header")
 
-    await ended(page)
-    (asked,) = replayed.asked
-    assert asked.headers["Content-Type"] == kind
-    assert asked.sha256 == hashlib.sha256(body).hexdigest()
-    assert asked.query == {"depth": "header"}
+        await ended(page)
+        (asked,) = replayed.asked
+        assert asked.headers["Content-Type"] == kind, named
+        assert asked.sha256 == hashlib.sha256(body).hexdigest(), named
+        assert asked.query == {"depth": "header"}, named
+        await again(page)
+        await page.get_by_role("button", name="Remove").click()
 
 
 async def test_packed_lists_reach_the_real_service(
@@ -238,15 +251,6 @@ async def test_a_dropped_file_is_taken_and_can_be_let_go(
     assert (asked.headers["Content-Type"], asked.body) == (CSV, b"id,url\n")
 
 
-async def test_a_small_paste_goes_into_the_field_as_ever(
-    open_page: OpenPage, replayed: Replayed
-) -> None:
-    """It can be read and changed before it is sent."""
-    page = await open_page(replayed.url)
-    assert await page.locator("#list").evaluate(PASTE, "http://a.invalid/1.jpg")
-    await expect(page.locator(".held")).to_have_count(0)
-
-
 async def test_neither_no_list_nor_two_are_sent(open_page: OpenPage, replayed: Replayed) -> None:
     """It is told which it is, beside the form."""
     page = await open_page(replayed.url)
@@ -262,12 +266,6 @@ async def test_neither_no_list_nor_two_are_sent(open_page: OpenPage, replayed: R
     await expect(told).to_contain_text("take one of them away")
     assert replayed.asked == []
 
-
-async def test_only_the_first_rows(page: Page) -> None:
-    """The limit is kept, also as what is waited for."""
-    await name(page, "pictures.tsv")
-    await page.locator("#limit").fill("9")
-    await look(page, "header")
-
-    assert await ended(page) == "Complete: 100 % ok"
-    await expect(page.locator("#count-rows")).to_have_text("9")
+    # A small paste goes into the field as ever: it can be read and changed before it is sent.
+    assert await page.locator("#list").evaluate(PASTE, "http://a.invalid/1.jpg")
+    await expect(page.locator(".held")).to_have_count(0)

@@ -55,14 +55,17 @@ async def dark(page: Page) -> bool:
     return bool(paper < ink)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_it_follows_the_system(open_page: OpenPage, service: Service, scheme: str) -> None:
-    """As long as nobody chooses."""
-    page = await open_page(service.url, color_scheme=scheme)
-    assert await dark(page) is (scheme == "dark")
+async def test_it_follows_the_system(open_page: OpenPage, service: Service) -> None:
+    """As long as nobody chooses: from the first, and when that changes."""
+    page = await open_page(service.url, color_scheme="dark")
+    assert await dark(page)
 
-    await page.emulate_media(color_scheme="light" if scheme == "dark" else "dark")
-    assert await dark(page) is (scheme == "light")
+    await page.emulate_media(color_scheme="light")
+    assert not await dark(page)
+    await page.reload()
+    assert not await dark(page)
+    await page.emulate_media(color_scheme="dark")
+    assert await dark(page)
 
 
 async def test_a_theme_that_is_chosen_is_kept(open_page: OpenPage, service: Service) -> None:

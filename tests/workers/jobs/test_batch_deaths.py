@@ -130,7 +130,8 @@ async def test_cancelled_while_it_runs(
     rows = [f"{picture_host}/{n}.jpg" for n in range(6)]
     rows += [f"{picture_host}/silent/{n}" for n in range(40)]
     entry = entry_of(written(rows), kind=KIND, batch_size=4, pixels="npy")
-    async with engine_of(max_connections=2, shard_rows=20) as engine:
+    # A lease that no pause of this process outlasts: nobody else begins the shard anew.
+    async with engine_of(max_connections=2, shard_rows=20, lease_seconds=60) as engine:
         job, _ = await split(queue, engine, deliveries, **entry)
         predict = engine.instruments.timings.predict
         async with consuming(engine):
