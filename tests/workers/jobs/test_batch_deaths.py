@@ -134,6 +134,7 @@ async def test_cancelled_while_it_runs(
     async with engine_of(max_connections=2, shard_rows=20, lease_seconds=60) as engine:
         job, _ = await split(queue, engine, deliveries, **entry)
         predict = engine.instruments.timings.predict
+        picture_host.reset()
         async with consuming(engine):
             await wait_until(lambda: predict.count == 1 and _silent(picture_host) == 2, 20)
             await queue.added(kind="cancel", job=job)
