@@ -8,15 +8,15 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-__all__ = ["INFO", "ServerProcess", "run", "started"]
+__all__ = ["INFO", "ServerProcess", "family", "put_an_end", "run", "started"]
 
 ROOT = Path(__file__).parents[2]
 INFO = "/api/v1/images_info"
@@ -87,17 +87,45 @@ class ServerProcess:
 
     def end(self, number: int = signal.SIGTERM, timeout: float = 15) -> int:
         """Send a signal and wait for the exit code."""
+        self.children = family(self.process, self.children)
         self.process.send_signal(number)
         return self.process.wait(timeout)
 
     def left(self, timeout: float = 10) -> list[psutil.Process]:
         """Children that are still there when they should be gone, waited for a while."""
-        end = time.monotonic() + timeout
-        while (alive := [child for child in self.children if _lives(child)]) and (
-            time.monotonic() < end
-        ):
-            psutil.wait_procs(alive, timeout=0.05)
-        return alive
+        return _left(self.children, timeout)
+
+
+def family(
+    process: subprocess.Popen[bytes], known: Iterable[psutil.Process]
+) -> list[psutil.Process]:
+    """What it started and what those started, besides those that are known."""
+    found = dict.fromkeys(known)
+    if process.poll() is None:
+        with suppress(psutil.NoSuchProcess):
+            found |= dict.fromkeys(psutil.Process(process.pid).children(recursive=True))
+    return list(found)
+
+
+def put_an_end(process: subprocess.Popen[bytes], known: Iterable[psutil.Process] = ()) -> None:
+    """Kill it, and see that nothing of its family is left: a Redis would stay for ever."""
+    children = family(process, known)
+    process.kill()
+    process.wait()
+    for child in children:
+        with suppress(psutil.NoSuchProcess):
+            if child.name().startswith(("redis", "valkey")):
+                child.kill()
+    for child in _left(children, timeout=5):  # the others end by themselves, and clean up
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+
+
+def _left(children: list[psutil.Process], timeout: float) -> list[psutil.Process]:
+    end = time.monotonic() + timeout
+    while (alive := [child for child in children if _lives(child)]) and time.monotonic() < end:
+        psutil.wait_procs(alive, timeout=0.05)
+    return alive
 
 
 def _lives(process: psutil.Process) -> bool:
@@ -134,7 +162,9 @@ def started(folder: Path, **settings: str) -> Iterator[ServerProcess]:
             stderr=file,
         ) as process,
     ):
+        server: ServerProcess | None = None
         try:
-            yield ServerProcess(process, log)
+            server = ServerProcess(process, log)
+            yield server
         finally:
-            process.kill()
+            put_an_end(process, server.children if server else ())

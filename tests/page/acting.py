@@ -46,6 +46,8 @@ async def look(page: Page, what: str | None = None) -> None:
     """Ask for it: `thumbnails`, `header`, `full` or `predict`."""
     if what is not None:
         await page.locator("#what").select_option(what)
+    # `ended` does not take what is said of the list before for what is said of this one.
+    await page.locator("#tally-state").evaluate("(state) => state.replaceChildren()")
     await page.get_by_role("button", name="Look now").click()
 
 

@@ -15,7 +15,7 @@ from tests import picture_hosts
 from tests.page.acting import PATIENCE_MS
 from tests.page.browsers import ARGUMENTS, MISSING, Tab, Watch, find_chromium, new_page
 from tests.page.replaying import Replayed, replaying
-from tests.page.services import Service, running
+from tests.page.services import KEY, Service, running
 from tests.picture_hosts import PictureHost
 
 OpenPage = Callable[..., Awaitable[Page]]
@@ -99,6 +99,23 @@ def service(
 ) -> Iterator[Service]:
     """A service with a Redis and a consumer of its own, for the whole session."""
     with running(tmp_path_factory.mktemp("page"), picture_host) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def keyed(tmp_path_factory: pytest.TempPathFactory, picture_host: PictureHost) -> Iterator[Service]:
+    """One with a key, which is `KEY`, for the whole session."""
+    with running(tmp_path_factory.mktemp("keyed"), picture_host, API_KEY=KEY) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def narrow(
+    tmp_path_factory: pytest.TempPathFactory, picture_host: PictureHost
+) -> Iterator[Service]:
+    """One that asks a host for one thing at a time, for the whole session: jobs take long."""
+    folder = tmp_path_factory.mktemp("narrow")
+    with running(folder, picture_host, MAX_CONNECTIONS_PER_HOST="1") as service:
         yield service
 
 

@@ -8,13 +8,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import redis
-
 from tests.e2e.serving import ServerProcess, started
 from tests.picture_hosts import PictureHost
 
-__all__ = ["FAILING", "WELL", "Service", "running", "write_list"]
+__all__ = ["FAILING", "KEY", "WELL", "Service", "running", "write_list"]
 
+KEY = "a-key-of-sixteen-signs-or-more"
 #: Rows of `pictures.tsv` that are well, and those after them that fail.
 WELL = 120
 FAILING = (
@@ -56,14 +55,6 @@ def running(folder: Path, host: PictureHost, **settings: str) -> Iterator[Servic
         try:
             yield Service(f"http://127.0.0.1:{process.port}", data_root, process)
         finally:
-            _end(process, folder / "var" / "redis" / "redis.sock")
-
-
-def _end(process: ServerProcess, socket: Path) -> None:
-    """End it, and its Redis: one that was killed leaves that to the next."""
-    if process.process.poll() is None:
-        with suppress(subprocess.TimeoutExpired):
-            process.end()
-    if socket.exists():
-        with suppress(redis.ConnectionError), redis.Redis(unix_socket_path=str(socket)) as client:
-            client.shutdown(nosave=True)
+            if process.process.poll() is None:
+                with suppress(subprocess.TimeoutExpired):
+                    process.end()

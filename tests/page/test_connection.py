@@ -19,12 +19,11 @@ from tests.page.conftest import OpenPage
 from tests.page.cutting import proxied
 from tests.page.handing_in import JOB, Api, told
 from tests.page.replaying import CUT, Replayed, image, start, summary
-from tests.page.services import Service, running
+from tests.page.services import KEY, Service, running
 from tests.picture_hosts import PictureHost
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-KEY = "a-key-of-sixteen-signs-or-more"
 RESULTS = f"/api/v1/jobs/{JOB}/results"
 ROWS = 3000
 #: What Chromium says of each of these on its console.
@@ -69,11 +68,11 @@ async def check_whole(page: Page, rows: int) -> None:
 
 
 async def test_a_wrong_key_is_asked_for_again(
-    open_page: OpenPage, start: Any, watch: Watch
+    open_page: OpenPage, keyed: Service, watch: Watch
 ) -> None:
     """By the keyboard alone: a wrong one, then the right one; then it is kept."""
     watch.allow("status of 401")
-    page = await open_page(start(API_KEY=KEY).url)
+    page = await open_page(keyed.url)
     await name(page, "pictures.tsv")
     await look(page)
     dialog = page.get_by_role("dialog", name="This service has a key")
@@ -93,11 +92,11 @@ async def test_a_wrong_key_is_asked_for_again(
 
 
 async def test_without_a_key_nothing_is_asked_for_again(
-    open_page: OpenPage, start: Any, watch: Watch
+    open_page: OpenPage, keyed: Service, watch: Watch
 ) -> None:
     """Escape is no: it is told what is missing, and the dialog comes when it is wanted."""
     watch.allow("status of 401")
-    page = await open_page(start(API_KEY=KEY).url)
+    page = await open_page(keyed.url)
     await page.get_by_role("tab", name="Jobs").click()
     dialog = page.get_by_role("dialog", name="This service has a key")
     await expect(dialog).to_be_visible()
@@ -158,19 +157,18 @@ async def test_results_go_on_where_the_service_was_killed(
 
 
 async def test_a_job_that_is_deleted_while_it_is_followed(
-    open_page: OpenPage, start: Any, slow_host: PictureHost
+    open_page: OpenPage, narrow: Service, slow_host: PictureHost
 ) -> None:
     """It is told, once: nobody asks again."""
-    service = start(MAX_CONNECTIONS_PER_HOST="1")
     slow = [f"{slow_host}/picture/{row}" for row in range(200)]
-    job = await Api(service).hand_in(images=slow)
-    page = await open_page(service.url)
+    job = await Api(narrow).hand_in(images=slow)
+    page = await open_page(narrow.url)
     await page.get_by_role("tab", name="Jobs").click()
     await expect(page.locator(".job .pill")).to_have_text("running")
     await page.get_by_role("button", name="Show records").click()
     await expect(page.locator("#tally-state")).to_contain_text("Running")
 
-    await Api(service).ask(f"jobs/{job}", method="DELETE")
+    await Api(narrow).ask(f"jobs/{job}", method="DELETE")
 
     assert await ended(page) == "Not complete: deleted"
     await expect(page.locator("#tally-stop")).to_be_hidden()

@@ -9,12 +9,11 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from tests.page.browsers import Watch
-from tests.page.services import Service
+from tests.page.services import KEY, Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OpenPage = Callable[..., Awaitable[Page]]
-KEY = "0123456789abcdef-key"
 
 
 def operation(page: Page, name: str, tag: str = "service") -> Locator:
@@ -53,12 +52,11 @@ async def test_the_description_is_read_and_tried(
 
 
 async def test_the_key_is_asked_for_and_sent(
-    open_page: OpenPage, start: Callable[..., Service], watch: Watch
+    open_page: OpenPage, keyed: Service, watch: Watch
 ) -> None:
     """A wrong one is told; the right one is kept for the tab and goes with what is tried."""
     watch.allow("401")
-    service = start(API_KEY=KEY)
-    page = await open_page(f"{service.url}/docs")
+    page = await open_page(f"{keyed.url}/docs")
     await expect(page.locator("#key")).to_be_visible()
     await page.get_by_label("Key").fill("another")
     await page.get_by_role("button", name="Use it").click()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from itertools import pairwise, product
 from typing import Any
@@ -17,17 +18,24 @@ from tests.page.services import Service
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 #: What the worker makes of hashes, asked of its modules themselves.
-COMPARE = """async ({hashes, bits}) => {
+COMPARE = """async ([hashes, bits]) => {
   const { Records } = await import("/static/census/records.js");
   const { compare, rowsOfGroup } = await import("/static/census/duplicates.js");
   const records = new Records();
-  for (const [index, phash] of hashes) {
+  for (const [index, phash] of JSON.parse(hashes)) {
     records.add({ index, image_info: { phash } }, new Uint8Array(2));
   }
   const found = await compare(records, { bits, repeats: false }, () => false);
-  return Array.from({ length: found.groups.all }, (_, at) =>
-    rowsOfGroup(records, { kind: "all", at }).map((row) => records.index.at(row)));
+  return JSON.stringify(Array.from({ length: found.groups.all }, (_, at) =>
+    rowsOfGroup(records, { kind: "all", at }).map((row) => records.index.at(row))));
 }"""
+
+
+async def compared(page: Page, hashes: list[tuple[int, int]], bits: int) -> list[list[int]]:
+    """The groups that the page makes of these, in which rows come in this order."""
+    sent = json.dumps([(index, f"{one:016x}") for index, one in hashes])
+    found: list[list[int]] = json.loads(await page.evaluate(COMPARE, [sent, bits]))
+    return found
 
 
 def slowly(hashes: list[tuple[int, int]], bits: int) -> list[list[int]]:
@@ -77,10 +85,9 @@ async def test_groups_are_those_of_comparing_all(open_page: OpenPage, replayed: 
     page = await open_page(replayed.url)
     for made, bits in product((clustered, alike), (0, 3, 4, 7, 10, 12)):
         hashes = made(bits)
-        sent = [(index, f"{one:016x}") for index, one in hashes]
-        random.Random(7).shuffle(sent)
+        sent = random.Random(7).sample(hashes, len(hashes))
 
-        found = await page.evaluate(COMPARE, {"hashes": sent, "bits": bits})
+        found = await compared(page, sent, bits)
 
         case = f"{made.__name__} within {bits} bits"
         assert found == slowly(hashes, bits), case
@@ -94,21 +101,19 @@ async def test_a_chain_is_not_one_group_and_a_flood_is(
     hashes = [(step, (1 << (4 * step)) - 1) for step in range(17)]
     assert all((one ^ other).bit_count() == 4 for (_, one), (_, other) in pairwise(hashes))
     page = await open_page(replayed.url)
-    sent = [(index, f"{one:016x}") for index, one in hashes]
 
-    found = await page.evaluate(COMPARE, {"hashes": sent, "bits": 6})
+    found = await compared(page, hashes, 6)
 
     assert found == [[at, at + 1] for at in range(0, 16, 2)]
 
     # Of one hash there is one: compared with each other these would take an hour.
     chance = random.Random(1)
-    hashes = [0xFF] * 50_000 + [chance.getrandbits(64) for _ in range(10_000)]
-    chance.shuffle(hashes)
-    sent = [(index, f"{one:016x}") for index, one in enumerate(hashes)]
+    flood = [0xFF] * 50_000 + [chance.getrandbits(64) for _ in range(10_000)]
+    chance.shuffle(flood)
 
-    found = await page.evaluate(COMPARE, {"hashes": sent, "bits": 4})
+    found = await compared(page, list(enumerate(flood)), 4)
 
-    assert found == [[index for index, one in enumerate(hashes) if one == 0xFF]]
+    assert found == [[index for index, one in enumerate(flood) if one == 0xFF]]
 
 
 def picture(index: int, phash: int | None, sha256: str, **fetch: Any) -> dict[str, Any]:

@@ -77,7 +77,6 @@ async def test_each_refusal_is_told(open_page: OpenPage, replayed: Replayed, wat
 
         assert await ended(page) == "The service refused", shown
         await expect(page.locator(TALLY)).to_contain_text(shown)
-        await again(page)
 
 
 async def test_what_is_not_complete_says_why(open_page: OpenPage, replayed: Replayed) -> None:
