@@ -10,15 +10,17 @@ import pytest
 
 from tests.e2e.demo import Demo
 from tests.e2e.reading import Printed, read
-from tests.pages import PAGES, ROOT, RUN, blocks
+from tests.pages import PAGES, ROOT, Use, blocks
 from tests.workers.manifest.stores import store_running
 
-README = ROOT / "README.md"
-#: Those with commands; test_readme.py reads the README.
+#: Read by test_readme.py and test_recipes.py.
+READ_ELSEWHERE = (ROOT / "README.md", ROOT / "docs" / "redis.md")
+#: Those with commands.
 READ = [
     page
     for page in PAGES
-    if page != README and any(block.language in RUN for block in blocks(page))
+    if page not in READ_ELSEWHERE
+    and any(block.use in (Use.RUN, Use.SERVES) for block in blocks(page))
 ]
 #: Read beside each other: commands mostly wait for themselves to be imported.
 READERS = 2

@@ -16,6 +16,7 @@ from imaging.facts import ErrorCode
 from tests import picture_hosts, redis_servers
 from tests.asserts import eventually
 from tests.e2e.serving import started
+from tests.pages import Use, blocks
 from tests.picture_hosts import PictureHost
 from tests.redis_servers import RedisServer
 from workers.jobs import keys
@@ -102,13 +103,23 @@ def place(tmp_path_factory: pytest.TempPathFactory, picture_host: PictureHost) -
             assert server.end() == 0
 
 
-def test_jobs_are_handed_in(place: Place) -> None:
-    """A manifest and rows in the entry: each prints an id, and is done or under way."""
-    by_name, inline = recipes("Hand in")
+def test_every_command_is_run_here() -> None:
+    """There is none below another heading."""
+    tried = ("Hand in", "Hand in batches", "Watch", "Read results", "Cancel")
+    commands = sum(len(recipes(name)) for name in (*tried, "Look at dead letters", "By hand"))
 
-    job = place.run(by_name)
-    assert ID.fullmatch(job)
-    place.until(job.strip())
+    assert commands == sum(block.use is Use.RUN for block in blocks(ROOT / "docs" / "redis.md"))
+
+
+def test_jobs_are_handed_in(place: Place) -> None:
+    """A manifest, rows in the entry, batches: each prints an id, and is done or under way."""
+    by_name, inline = recipes("Hand in")
+    (batches,) = recipes("Hand in batches")
+
+    for command in (by_name, batches):
+        job = place.run(command)
+        assert ID.fullmatch(job)
+        place.until(job.strip())
     job = place.run(inline)
     assert ID.fullmatch(job)
     eventually(lambda: place.ask("HGET", keys.job(job.strip()), "state"))
