@@ -140,6 +140,7 @@ async def test_the_rate_is_drawn_and_told(open_page: OpenPage, replayed: Replaye
 async def test_figures_of_predictions(page: Page, service: Service) -> None:
     """A real run of a predictor: there are no facts, but flags, where it sets some."""
     await name(page, "pictures.tsv")
+    await page.locator("#limit").fill("40")
     await look(page, "predict")
     await ended(page)
     await page.get_by_role("tab", name="Figures").click()

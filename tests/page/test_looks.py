@@ -40,10 +40,10 @@ BEYOND = """() => [...document.querySelectorAll("body *")].filter((one) => {
 }).map((one) => one.outerHTML.slice(0, 120))"""
 
 
-async def looked(page: Page) -> None:
+async def looked(page: Page, what: str | None = None) -> None:
     """At the list of the service."""
     await name(page, "pictures.tsv")
-    await look(page)
+    await look(page, what)
     await ended(page)
     await expect(records(page).first).to_be_visible()
 
@@ -72,7 +72,7 @@ async def test_a_theme_that_is_chosen_is_kept(open_page: OpenPage, service: Serv
     """Light, dark, as the system; the button says which, also to those who hear it."""
     page = await open_page(service.url, color_scheme="dark")
     button = page.locator("#theme-button")
-    await looked(page)
+    await looked(page, "header")
     await button.click()
     await expect(button).to_have_accessible_name("Colours: light")
     assert not await dark(page)
