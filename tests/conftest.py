@@ -59,9 +59,13 @@ def unset() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """What tests start hears Ctrl-C, also where a shell runs the tests in the background."""
+    """What tests start hears Ctrl-C, also where a shell runs the tests in the background.
+
+    A run that is told to end by SIGTERM puts away what it started, as it does at Ctrl-C.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
