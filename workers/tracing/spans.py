@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Literal
 
-from structlog.contextvars import bound_contextvars
-
 from workers.tracing.traceparent import Traceparent
 
 if TYPE_CHECKING:
@@ -50,6 +48,8 @@ def span(
     if _tracer is None and parent is None:
         yield
         return
+    from structlog.contextvars import bound_contextvars  # a tenth of a second of every command
+
     reset = _given.set(parent) if parent is not None else None
     try:
         with _begun(name, facts, kind, parent), bound_contextvars(**logged()):

@@ -157,7 +157,7 @@ def test_built_in(name: str) -> None:
 def test_documented_class_works(folder: Path) -> None:
     """The example of docs/predictors.md, as it can be pasted."""
     page = (ROOT / "docs" / "predictors.md").read_text(encoding="utf-8")
-    example = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    example = re.search(r"```python [^\n]*\n(.*?)```", page, re.DOTALL)
     assert example is not None
 
     corners = loaded(folder, example[1], "{module}:Corners")
