@@ -43,6 +43,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With BRIEF=1 in the environment what is marked `lengthy` is left out, and says so."""
+    if os.environ.get("BRIEF") == "1":
+        left_out = pytest.mark.skip(reason="lengthy, and BRIEF=1: ./scripts/test runs it")
+        for item in items:
+            if item.get_closest_marker("lengthy") is not None:
+                item.add_marker(left_out)
+
+
 def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
     """Every asynchronous test runs on the loop that the programs run on."""
     return {"uvloop": uvloop.new_event_loop}

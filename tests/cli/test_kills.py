@@ -20,6 +20,8 @@ from tests.cli.programs import answers, lines_of, started, whole_file
 from tests.picture_hosts import PictureHost
 from workers.results.survey import survey
 
+pytestmark = pytest.mark.lengthy
+
 KILLS = int(os.environ.get("KILLS", "3"))
 ROWS = 120
 #: A kill takes off some hundredths of a second: the rows are to last for all of them.

@@ -11,6 +11,8 @@ import pytest
 
 from tests.page.browsers import MISSING, find_chromium
 
+pytestmark = pytest.mark.lengthy
+
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 ROWS = 30
 

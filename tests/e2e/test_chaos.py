@@ -23,6 +23,8 @@ from scripts.chaotic.verdict import Verdict
 from tests.redis_servers import RedisServer, started
 from workers.jobs import keys
 
+pytestmark = pytest.mark.lengthy
+
 ROOT = Path(__file__).parents[2]
 BASE = "http://127.0.0.1:1"
 ROWS = 6

@@ -480,7 +480,7 @@ def test_an_extra_that_is_none_stops_the_build() -> None:
     command = [sys.executable, str(ROOT / "scripts" / "requirements.py"), "heic"]
     said = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert said.returncode == 2
-    assert "there are heif, onnx, parquet" in said.stderr
+    assert "there are heif, onnx, otel, parquet" in said.stderr
 
 
 def test_versions_agree() -> None:

@@ -15,7 +15,7 @@ from tests.page.conftest import OpenPage
 from tests.page.handing_in import JOB, told
 from tests.page.replaying import CUT, Replayed, image, start, summary
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.lengthy]
 
 FACTS = "/api/v1/images_info"
 RESULTS = f"/api/v1/jobs/{JOB}/results"

@@ -22,7 +22,7 @@ from tests.page.replaying import CUT, Replayed, image, start, summary
 from tests.page.services import KEY, Service, running
 from tests.picture_hosts import PictureHost
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.lengthy]
 
 RESULTS = f"/api/v1/jobs/{JOB}/results"
 ROWS = 3000
