@@ -105,5 +105,4 @@ def _become(package: str, chosen: Mapping[str, object], arguments: list[str]) ->
     command = [sys.executable, *options, "-m", package, *arguments]
     sys.stdout.flush()
     sys.stderr.flush()
-    kept = {name: value for name, value in os.environ.items() if name != "CENSUS_SERVER"}  # not its
-    os.execve(sys.executable, command, kept | given)  # noqa: S606 - ourselves
+    os.execve(sys.executable, command, os.environ | given)  # noqa: S606 - ourselves

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from playwright.async_api import Locator, Page, expect
 
@@ -233,3 +236,31 @@ async def test_every_code_has_its_sentence() -> None:
     assert {code: json.loads(says) for code, says in pairs} == {
         code.value: code.sentence for code in ErrorCode
     }
+
+
+async def test_an_example_that_was_decoded_shows_its_picture(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """A predictor could not take it: its pixels came all the same, and are what was looked at."""
+    file = io.BytesIO()
+    np.save(file, np.full((1, 3, 8, 8), 200, np.uint8))
+    error = {"code": "predictor_failed", "stage": "predict", "message": "no", "retryable": False}
+    batch = {
+        "type": "batch",
+        "batch": 0,
+        "batch_dimension": [1, 3, 8, 8],
+        "predictor": "mine",
+        "rows": [
+            {"index": 0, "id": "a", "url": "http://a.invalid/", "position": 0, "error": error}
+        ],
+        "pixels": base64.b64encode(file.getvalue()).decode(),
+    }
+    replayed.say(start(), batch, summary(1, 1))
+    page = await open_page(replayed.url)
+    await asked(page)
+
+    await page.locator(".failure-examples button, .failure-examples [role=button]").first.click()
+
+    shown = page.locator("#detail img")
+    await expect(shown).to_have_attribute("src", re.compile("^blob:"))
+    await expect(shown).to_have_js_property("naturalWidth", 8)

@@ -64,8 +64,8 @@ export async function compare(records, { bits, repeats }, over) {
 /** How far the comparison is, 0–1. */
 export const compared = () => held?.done ?? 0;
 
-/** Groups *from* until before *to*, the largest first: {total, groups}. */
-export function groupsOf(records, { kind, from, to }) {
+/** Groups *from* until before *to*, the largest first: {total, groups}; members are what *shown* makes of rows. */
+export function groupsOf(records, { kind, from, to }, shown) {
   const list = listOf(records, kind);
   const groups = list.slice(from, to).map((group, at) => ({
     at: from + at,
@@ -74,7 +74,7 @@ export function groupsOf(records, { kind, from, to }) {
     farthest: group.distances.at(-1),
     first: group.first,
     members: Array.from(group.rows.subarray(0, MOST_SHOWN), (row, member) => ({
-      ...records.item(row),
+      ...shown(row),
       distance: group.distances[member],
       same: member > 0 && records.digest.at(row) >= 0 && records.digest.at(row) === records.digest.at(group.rows[0]),
     })),

@@ -8,9 +8,10 @@ const EXAMPLES = 2;
 /**
  * @param {{by: "code"|"host"}} how what groups are made by; their parts are by the other
  * @returns {{rows, failed, retryable, groups, moreGroups, placeholders}} groups with most rows first:
- *   {key, rows, retryable, parts, moreParts, statuses, examples}; a key of null is no host
+ *   {key, rows, retryable, parts, moreParts, statuses, examples}; a key of null is no host, examples are
+ *   what *shown* makes of rows
  */
-export function failuresOf(records, { by }) {
+export function failuresOf(records, { by }, shown) {
   const [keys, names] = by === "host" ? [records.host, records.hosts] : [records.code, records.codes];
   const [inner, innerNames] = by === "host" ? [records.code, records.codes] : [records.host, records.hosts];
   const groups = new Map();
@@ -44,7 +45,7 @@ export function failuresOf(records, { by }) {
     parts: ranked(group.parts, innerNames).slice(0, MOST_PARTS),
     moreParts: Math.max(0, group.parts.size - MOST_PARTS),
     statuses: [...group.statuses].map(([status, rows]) => ({ status, rows })).sort((one, other) => other.rows - one.rows),
-    examples: group.examples.map((row) => records.item(row)),
+    examples: group.examples.map(shown),
   }));
   return {
     rows: records.length,

@@ -27,7 +27,7 @@ for (let bits = 0; bits <= WIDEST; bits++) {
 }
 
 /** How many bits of a 32-bit number are set. */
-export function bitsOf(number) {
+function bitsOf(number) {
   number -= (number >>> 1) & 0x55555555;
   number = (number & 0x33333333) + ((number >>> 2) & 0x33333333);
   return Math.imul((number + (number >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;

@@ -106,11 +106,6 @@ export class Records {
     return this.lines.read(row);
   }
 
-  /** The same with its row, and with the picture that came as pixels. */
-  item(row) {
-    return { row, record: this.read(row), picture: this.pictures.get(row) ?? null };
-  }
-
   #bits(flags) {
     let bits = 0;
     for (const flag of flags) {

@@ -8,9 +8,7 @@ export class Tally {
   ok = 0;
   failed = 0;
   received = 0; // bytes of bodies
-  requests = 0;
   files = { rows: 0, bytes: 0, received: 0 }; // whose size is known, of rows that were fetched
-  codes = new Map(); // error code → rows
   step = 1; // seconds a point of `rate` stands for
   points = []; // {ok, failed} by `step` seconds since the beginning
   #began = performance.now();
@@ -19,21 +17,15 @@ export class Tally {
     const failed = record.error !== undefined && record.error !== null;
     this.rows += 1;
     this.received += record.fetch?.bytes ?? 0;
-    this.requests += record.fetch?.requests ?? 0;
     const size = record.image_info?.image_size ?? null;
     if (size !== null && record.fetch?.requests && record.fetch.status !== 304) {
       this.files.rows += 1;
       this.files.bytes += size;
       this.files.received += record.fetch.bytes;
     }
-    if (failed) {
-      this.failed += 1;
-      this.codes.set(record.error.code, (this.codes.get(record.error.code) ?? 0) + 1);
-    } else {
-      this.ok += 1;
-    }
-    const point = this.#point();
-    point[failed ? "failed" : "ok"] += 1;
+    const outcome = failed ? "failed" : "ok";
+    this[outcome] += 1;
+    this.#point()[outcome] += 1;
   }
 
   /** Seconds since the census was asked for. */

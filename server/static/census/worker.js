@@ -10,7 +10,6 @@ import { compare, compared, groupsOf, rowsOfGroup } from "./duplicates.js";
 import { failedList, failuresOf } from "./failures.js";
 import { figuresOf } from "./figures.js";
 import { PictureUrls } from "./picture_urls.js";
-import { MARK } from "./records.js";
 import { saidOf } from "./said.js";
 import { Selection } from "./selection.js";
 
@@ -33,10 +32,6 @@ const ANSWERS = {
     const rows = looked.slice(from, to).map(shown);
     return { total: looked.length, rows };
   },
-  /** {rows: [row]} → the same, of these rows */
-  these({ rows }) {
-    return rows.map(shown);
-  },
   /** What may be filtered by: texts that were met, with no order. */
   names() {
     const of = (names) => Array.from({ length: names.size - 1 }, (_, at) => names.text(at + 1));
@@ -47,7 +42,6 @@ const ANSWERS = {
       changes: of(records.changes),
       labels: of(records.labels).slice(0, 500),
       flags: records.flagNames,
-      marks: Object.keys(MARK),
     };
   },
   /** What is predicted, counted. */
@@ -57,7 +51,7 @@ const ANSWERS = {
   save() {
     return census.save();
   },
-  failures: (args) => failuresOf(census.records, args),
+  failures: (args) => failuresOf(census.records, args, shown),
   failedList: (args) => failedList(census.records, args),
   figures: () => ({ ...figuresOf(census.records), received: census.tally.received, files: census.tally.files }),
   duplicates(args) {
@@ -65,10 +59,11 @@ const ANSWERS = {
     return compare(mine.records, args, () => mine !== census);
   },
   duplicatesDone: () => compared(),
-  duplicateGroups: (args) => groupsOf(census.records, args),
+  duplicateGroups: (args) => groupsOf(census.records, args, shown),
   duplicateRows: (args) => rowsOfGroup(census.records, args),
 };
 
+/** A row as views show it: its record, and the address of the picture that came as pixels. */
 function shown(row) {
   return { row, record: census.records.read(row), picture: pictureUrls.of(row, census.records.pictures.get(row)) };
 }
@@ -114,11 +109,9 @@ function tell() {
     ok: tally.ok,
     failed: tally.failed,
     received: tally.received,
-    requests: tally.requests,
     seconds: tally.seconds,
     rate: tally.rate,
     series: tally.series(),
-    codes: [...tally.codes],
     kept: records.length,
     notKept: records.notKept,
     version: census.changed,

@@ -2,7 +2,7 @@
 import { keyOf } from "./key.js";
 
 /** One word of a shell. */
-export const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
 
 const curl = (rest) => `curl ${keyOf() === null ? "" : '-H "Authorization: Bearer $CENSUS_API_KEY" '}${rest}`;
 

@@ -15,7 +15,7 @@ export const FORMS = [
   ["parquet", "Parquet", "application/vnd.apache.parquet"],
 ];
 
-export const resultsOf = (job) => `/api/v1/jobs/${encodeURIComponent(job)}/results`;
+const resultsOf = (job) => `/api/v1/jobs/${encodeURIComponent(job)}/results`;
 
 /**
  * Have the results of *job* saved as a file.

@@ -14,7 +14,7 @@ const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-dig
 export const isOpen = ({ state }) => state === "queued" || state === "running";
 
 /** A moment in the reader's time. */
-export function moment(text) {
+function moment(text) {
   const at = new Date(text);
   if (Number.isNaN(at.getTime())) return String(text);
   const today = day.format(at) === day.format(new Date());
