@@ -20,10 +20,8 @@ from scripts.chaotic.book import SHARDS, STREAMS, Book
 from scripts.chaotic.entered import BATCH, INFO
 from scripts.chaotic.pictures import Facts, Foretold
 from scripts.chaotic.verdict import Verdict
-from tests.redis_servers import RedisServer, started
+from tests.redis_servers import KEEPING, RedisServer, started
 from workers.jobs import keys
-
-pytestmark = pytest.mark.lengthy
 
 ROOT = Path(__file__).parents[2]
 BASE = "http://127.0.0.1:1"
@@ -31,6 +29,7 @@ ROWS = 6
 BATCH_SIZE = 2
 
 
+@pytest.mark.lengthy
 def test_a_short_run_loses_nothing(request: pytest.FixtureRequest) -> None:
     """Consumers and Redis killed, frozen, full; forged entries; jobs cancelled, of both kinds."""
     command = [sys.executable, "scripts/chaos.py", "--short", "--seed", "1"]
@@ -53,8 +52,11 @@ def test_a_short_run_loses_nothing(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def server(redis_binary: Path) -> Iterator[RedisServer]:
-    """A Redis whose append-only file can be read."""
-    with started(redis_binary, appendonly="yes") as running:
+    """A Redis whose append-only file can be read.
+
+    One that syncs each second holds back what it writes for as long as a sync takes.
+    """
+    with started(redis_binary, **KEEPING) as running:
         yield running
 
 

@@ -13,8 +13,6 @@ from tests.e2e.reading import Printed, read
 from tests.pages import PAGES, ROOT, Use, blocks
 from tests.workers.manifest.stores import store_running
 
-pytestmark = pytest.mark.lengthy
-
 #: Read by test_readme.py and test_recipes.py.
 READ_ELSEWHERE = (ROOT / "README.md", ROOT / "docs" / "redis.md")
 #: Those with commands.

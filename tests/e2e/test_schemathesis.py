@@ -14,8 +14,6 @@ import pytest
 from server.openapi.document import PATH, describe
 from tests.e2e.serving import ROOT, ServerProcess
 
-pytestmark = pytest.mark.lengthy
-
 KEY = "0123456789abcdef-key"
 CONFIG = ROOT / "tests" / "e2e" / "schemathesis.toml"
 #: Made-up requests for each operation, besides some hundreds at the boundaries. More are asked for

@@ -11,7 +11,7 @@ from playwright.async_api import Locator, Page, expect
 from tests.page.browsers import Watch
 from tests.page.services import KEY, Service
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.lengthy]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 OpenPage = Callable[..., Awaitable[Page]]
 

@@ -20,7 +20,7 @@ from tests.page.replaying import Replayed
 from tests.page.services import FAILING, KEY, WELL, Service
 from tests.picture_hosts import PictureHost
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.lengthy]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROWS = WELL + len(FAILING)
 

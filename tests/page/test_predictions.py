@@ -17,7 +17,7 @@ from tests.page.replaying import Replayed, summary
 from tests.page.services import FAILING, WELL, Service
 from tests.picture_hosts import PictureHost
 
-pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.lengthy]
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 #: The mean luma of what an `img` shows, as `appearance` has it (ITU-R 601).
 BRIGHTNESS = """async (image) => {
