@@ -13,6 +13,19 @@ from tests.page.services import KEY, Service
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+#: How light the paper below an element is and its letters are, 0 to 1.
+LIGHTNESS = """(element) => {
+    const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+    let paper = element;
+    const backOf = (one) => getComputedStyle(one).backgroundColor;
+    while (paper.parentElement && backOf(paper) === "rgba(0, 0, 0, 0)") paper = paper.parentElement;
+    return [backOf(paper), getComputedStyle(element).color].map((colour) => {
+        canvas.fillStyle = colour;
+        canvas.fillRect(0, 0, 1, 1);
+        return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3).reduce((a, b) => a + b) / 765;
+    });
+}"""
+
 OpenPage = Callable[..., Awaitable[Page]]
 
 
@@ -49,6 +62,24 @@ async def test_the_description_is_read_and_tried(
 
     await expect(answer.locator(".response .response-col_status")).to_have_text("200")
     await expect(answer).to_contain_text('"type":"summary"')
+    await expect(answer).not_to_contain_text("parse")
+
+
+async def test_it_is_dark_where_the_page_is(open_page: OpenPage, service: Service) -> None:
+    """As the system is, at once when that changes; unless another theme was chosen at the page."""
+    page = await open_page(f"{service.url}/docs", color_scheme="dark")
+    await expect(page.locator(".opblock").first).to_be_visible()
+    title = page.get_by_role("heading", name="Imagecensus").first
+    dark = await title.evaluate(LIGHTNESS)
+    assert dark[0] < 0.2 < 0.6 < dark[1]
+    await page.emulate_media(color_scheme="light")
+    light = await title.evaluate(LIGHTNESS)
+    assert light[0] > 0.9 > 0.4 > light[1]
+
+    await page.evaluate("localStorage.setItem('imagecensus.theme', 'dark')")
+    await page.reload()
+    await expect(page.locator(".opblock").first).to_be_visible()
+    assert await title.evaluate(LIGHTNESS) == dark
 
 
 async def test_the_key_is_asked_for_and_sent(

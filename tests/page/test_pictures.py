@@ -218,6 +218,22 @@ async def test_the_wall_shows_the_same(full: Page) -> None:
     await shows(full, LINES)
 
 
+async def test_the_record_at_the_upper_edge_stays_there(full: Page) -> None:
+    """A phone is turned, a window made wider, the list a wall and a list again."""
+    grid = full.get_by_role("grid", name="Records")
+    here = full.locator("#view-pictures .list-item:not([hidden])").filter(has_text=LINES[200]["id"])
+    await grid.evaluate("(list) => { list.scrollTop = 200 * 60 }")
+    await expect(here).to_be_in_viewport()
+    for width, height in ((390, 844), (844, 390), (390, 844), (1280, 720)):
+        await full.set_viewport_size({"width": width, "height": height})
+        await expect(here).to_be_in_viewport()
+    for name_of_other in ("Wall", "List", "Wall"):
+        await full.get_by_role("button", name=name_of_other, exact=True).click()
+        await expect(here).to_be_in_viewport()
+    await full.set_viewport_size({"width": 390, "height": 844})
+    await expect(here).to_be_in_viewport()
+
+
 async def test_what_is_saved_are_the_lines_byte_for_byte(
     open_page: OpenPage, replayed: Replayed
 ) -> None:

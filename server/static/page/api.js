@@ -2,6 +2,11 @@
 import { problemIn, unread } from "../census/problem.js";
 import { askForKey, keyOf, withKey } from "./key.js";
 
+export const JOBS = "/api/v1/jobs";
+
+/** Where a job is asked for. */
+export const jobPath = (id) => `${JOBS}/${encodeURIComponent(id)}`;
+
 /** The service said no, or nothing. `status` is 0 where it does not answer. */
 export class Problem extends Error {
   constructor(status, problem) {

@@ -1,14 +1,12 @@
 /** The form: a list, and what is asked of it. */
-import { ask, Problem } from "./api.js";
+import { ask, jobPath, Problem } from "./api.js";
 import { byId, choices, make, say } from "./dom.js";
 import { withKey } from "./key.js";
-import { HeldList, TYPES } from "./lists.js";
+import { ListField } from "./listfield.js";
+import { TYPES } from "./lists.js";
 import { Predictors } from "./predictors.js";
-import { bytes, some } from "./words.js";
 
-const LARGE_TEXT = 200_000; // characters; more is held, not shown: a text field would stall
 const THUMBNAIL = 96;
-const SAMPLE = "https://…/first.jpg\nhttps://…/second.png";
 
 const WHAT = [
   ["thumbnails", "pictures and all facts"],
@@ -31,8 +29,7 @@ const KINDS = [
 
 export class Asking {
   #client;
-  #held = null;
-  #taken = 0; // files that were given
+  #list = new ListField({ told: (words) => this.#told(words), held: () => this.#parts.look.focus(), over: () => this.open() });
   #predictors = new Predictors();
   #parts = {};
 
@@ -47,7 +44,7 @@ export class Asking {
 
   /** Show the results of a job as a census of its own: those behind the cursor *after*, where some were released. */
   showJob(job, expected = null, after = null) {
-    const path = `/api/v1/jobs/${encodeURIComponent(job)}/results?follow=1${after === null ? "" : `&after=${after}`}`;
+    const path = `${jobPath(job)}/results?follow=1${after === null ? "" : `&after=${after}`}`;
     this.#begin({ path, method: "GET", headers: {}, resumable: true }, expected, `Job ${job}`);
     history.replaceState(null, "", `?job=${encodeURIComponent(job)}${location.hash}`); // for a reload, or somebody else
   }
@@ -80,8 +77,6 @@ export class Asking {
 
   #build() {
     const parts = (this.#parts = {
-      text: make("textarea", { id: "list", rows: 4, placeholder: SAMPLE, spellcheck: false, autocapitalize: "off", onpaste: (event) => this.#paste(event), oninput: () => this.#told("") }),
-      file: make("input", { type: "file", id: "file", accept: ".tsv,.csv,.txt,.ndjson,.jsonl,.parquet,.gz,.zst", hidden: true, onchange: () => this.#take(parts.file.files[0]) }),
       path: make("input", { type: "text", id: "path", placeholder: "sample.tsv", autocomplete: "off", autocapitalize: "off", spellcheck: false }),
       what: make("select", { id: "what", onchange: () => this.#asksFor() }, choices(WHAT)),
       kind: make("select", { id: "kind" }, choices(KINDS)),
@@ -91,19 +86,17 @@ export class Asking {
       job: make("button", { type: "button", title: "Kept in Redis: it goes on without this page", onclick: () => this.#submitJob() }, "Hand in as a job"),
     });
     const field = (words, input, kind = "") => make("label", { class: `field ${kind}` }, words, input);
-    this.drop = make("div", { class: "drop" }, parts.text);
     this.form = make(
       "form",
       { onsubmit: (event) => (event.preventDefault(), this.#submit(false)) },
       make("h2", {}, "Which pictures?"),
       make("p", { class: "lead" }, "Drop a list of image URLs here, paste it, or name a file on the server. Every row is answered: with the facts of its picture, or with the reason why there are none."),
       make("label", { for: "list", class: "field" }, "One URL a line, or id and URL; TSV, CSV, NDJSON"),
-      this.drop,
+      this.#list.element,
       make(
         "div",
         { class: "row" },
-        make("button", { type: "button", onclick: () => parts.file.click() }, "Choose a file…"),
-        parts.file,
+        ...this.#list.chooser,
         field("or a file in the server's data folder", parts.path, "grow"),
         field("The list is", parts.kind),
         field("What to ask for", parts.what),
@@ -117,7 +110,6 @@ export class Asking {
     );
     this.brief = make("div", { class: "brief", hidden: true }, make("p"), make("button", { type: "button", onclick: () => this.open() }, "New list"));
     this.root.append(this.form, this.brief);
-    this.#drops();
   }
 
   /** Show the form again. */
@@ -125,7 +117,7 @@ export class Asking {
     this.form.hidden = false;
     this.brief.hidden = true;
     this.root.classList.remove("brief-only");
-    this.#parts.text.focus();
+    this.#list.focus();
   }
 
   #brief(words) {
@@ -135,65 +127,6 @@ export class Asking {
     this.root.classList.add("brief-only");
     say(this.brief.firstElementChild, words);
     if (had) byId("view").focus({ preventScroll: true }); // what had the focus is hidden: keys go on in the view
-  }
-
-  #drops() {
-    const over = (on) => this.drop.classList.toggle("over", on);
-    addEventListener("dragover", (event) => {
-      if (![...event.dataTransfer.types].includes("Files")) return;
-      event.preventDefault();
-      this.open();
-      over(true);
-    });
-    addEventListener("dragleave", (event) => event.relatedTarget === null && over(false));
-    addEventListener("drop", (event) => {
-      over(false);
-      if (!event.dataTransfer.files.length) return;
-      event.preventDefault();
-      this.#take(event.dataTransfer.files[0]);
-    });
-  }
-
-  async #take(file) {
-    if (!file) return;
-    const turn = ++this.#taken;
-    try {
-      const list = await HeldList.ofFile(file);
-      if (turn === this.#taken) this.#hold(list); // else another came while this was counted
-    } catch (error) {
-      if (turn === this.#taken) this.#told(error.message);
-    }
-    this.#parts.file.value = "";
-  }
-
-  async #paste(event) {
-    const text = event.clipboardData.getData("text/plain");
-    if (text.length <= LARGE_TEXT) return;
-    event.preventDefault();
-    this.#hold(await HeldList.ofText(text));
-  }
-
-  /** Keep a list that is not shown as text. */
-  #hold(list) {
-    this.#held = list;
-    this.#told("");
-    const rows = list.expected === null ? "" : `, about ${some(list.expected, "line")}`;
-    this.drop.replaceChildren(
-      make(
-        "div",
-        { class: "held" },
-        make("div", {}, make("strong", {}, list.name), make("div", { class: "lead" }, `${bytes(list.blob.size)}${rows}`)),
-        make("button", { type: "button", onclick: () => this.#let() }, "Remove"),
-      ),
-    );
-    this.#parts.look.focus();
-  }
-
-  #let() {
-    this.#held = null;
-    this.#taken += 1;
-    this.drop.replaceChildren(this.#parts.text);
-    this.#parts.text.focus();
   }
 
   #told(words) {
@@ -228,11 +161,9 @@ export class Asking {
   }
 
   async #submit(asJob) {
-    const { text, path } = this.#parts;
     this.#told("");
-    let list = this.#held;
-    if (list === null && text.value.trim() !== "") list = await HeldList.ofText(text.value);
-    const named = path.value.trim();
+    const list = await this.#list.list();
+    const named = this.#parts.path.value.trim();
     if (list === null && named === "") return this.#told("There is no list yet: drop, paste or name one.");
     if (list !== null && named !== "") return this.#told("There are a list and a file's name: take one of them away.");
     const [route, options] = this.#options(asJob);

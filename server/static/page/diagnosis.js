@@ -1,5 +1,5 @@
 /** What the counts of a census mean, in the words of the service: at its end, of a job while it runs. */
-import { ask } from "./api.js";
+import { ask, jobPath } from "./api.js";
 import { make } from "./dom.js";
 
 const ASK_MS = 5000; // how often a job that runs is asked
@@ -52,7 +52,7 @@ export class Diagnosis {
   async #ask(job) {
     let answer = null;
     try {
-      answer = await ask("GET", `/api/v1/jobs/${encodeURIComponent(job)}`);
+      answer = await ask("GET", jobPath(job));
     } catch (error) {
       if (error.status === 401) return; // no key was given: it is not asked for every few seconds
       // The strip of numbers says that the service does not answer; this is asked again.

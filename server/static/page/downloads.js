@@ -2,7 +2,7 @@
  * Results of a job as files. Without a key lines come by a plain link, which holds nothing here; a table, and
  * whatever needs the key, is asked for with the fields that say so.
  */
-import { ask, respond } from "./api.js";
+import { ask, jobPath, respond } from "./api.js";
 import { keyOf } from "./key.js";
 
 /** Beyond so many rows it is written to disk as it comes, where the browser can. */
@@ -15,7 +15,7 @@ export const FORMS = [
   ["parquet", "Parquet", "application/vnd.apache.parquet"],
 ];
 
-const resultsOf = (job) => `/api/v1/jobs/${encodeURIComponent(job)}/results`;
+const resultsOf = (job) => `${jobPath(job)}/results`;
 
 /**
  * Have the results of *job* saved as a file.
@@ -26,7 +26,7 @@ const resultsOf = (job) => `/api/v1/jobs/${encodeURIComponent(job)}/results`;
 export async function download(job, [ending, , type], rows, tell) {
   const name = `job-${job}.${ending}`;
   if (ending === "ndjson" && keyOf() === null) {
-    await ask("GET", `/api/v1/jobs/${encodeURIComponent(job)}`); // what a link leads to cannot say that it is gone
+    await ask("GET", jobPath(job)); // what a link leads to cannot say that it is gone
     return save(name, resultsOf(job));
   }
   const response = await respond("GET", resultsOf(job), { headers: { Accept: type } });

@@ -1,9 +1,8 @@
 /** The view of pictures that look the same, in groups, side by side. */
-import { showDetail } from "./detail.js";
 import { choices, make, say } from "./dom.js";
-import { pictureOf } from "./record.js";
+import { drawGroup } from "./duplicategroup.js";
 import { VirtualList } from "./virtual.js";
-import { bytes, count, percent, some, span } from "./words.js";
+import { count, percent, some, span } from "./words.js";
 
 const BITS = { usual: 6, most: 12 };
 const SLIDING_MS = 250;
@@ -68,7 +67,7 @@ export class DuplicatesView {
     this.#list = new VirtualList({
       label: "Groups of pictures that look the same",
       height: HEIGHT,
-      draw: (element, group) => this.#draw(element, group),
+      draw: (element, group) => drawGroup(element, group, (at) => this.#pictures(at)),
       load: async (from, to) => {
         const kind = parts.kind.value;
         if (!this.#found) return { total: 0, items: [] };
@@ -190,57 +189,6 @@ export class DuplicatesView {
     const rows = await this.#client.ask("duplicateRows", { kind: this.#parts.kind.value, at });
     this.#look({ rows });
   }
-
-  #draw(element, group) {
-    if (group === undefined) return element.replaceChildren();
-    const hidden = group.size - group.members.length;
-    element.replaceChildren(
-      make(
-        "div",
-        { class: "twins", role: "gridcell" },
-        make(
-          "div",
-          { class: "twins-head" },
-          make("strong", {}, some(group.size, "picture")),
-          make("span", { class: "soft" }, saysOf(group)),
-          make("button", { type: "button", "aria-label": `Show these ${count(group.size)} in Pictures`, onclick: () => this.#pictures(group.at) }, "Show in Pictures"),
-        ),
-        make(
-          "div",
-          { class: "twins-strip" },
-          group.members.map((member, place) => twin(member, place)),
-          hidden ? make("button", { type: "button", class: "twins-more", onclick: () => this.#pictures(group.at) }, `${count(hidden)} more`) : null,
-        ),
-      ),
-    );
-  }
-}
-
-function saysOf({ size, files, farthest }) {
-  if (files === 1) return size === 2 ? "the same file twice" : "all the same file";
-  const apart = farthest === 0 ? "of the same hash" : `up to ${some(farthest, "bit")} from the first`;
-  return `${some(files, "different file")}, ${apart}`;
-}
-
-function twin(member, place) {
-  const { record, distance, same } = member;
-  const info = record.image_info;
-  const picture = pictureOf(member);
-  const [words, tone] = place === 0 ? ["first", ""] : same ? ["same file", "accent"] : [distance ? some(distance, "bit") : "same hash", "warn"];
-  const facts = [info?.image_dimension?.join(" × "), info?.image_size === null ? null : bytes(info?.image_size)].filter(Boolean).join(" · ");
-  return make(
-    "button",
-    { type: "button", class: "twin", title: `${record.id} ${record.url ?? ""}`, onclick: () => showDetail(member) },
-    picture ? make("img", { src: picture, alt: "", decoding: "async" }) : make("span", { class: "twin-none" }, "no picture"),
-    make("span", { class: `tag ${tone}` }, words),
-    make("span", { class: "twin-id" }, record.id),
-    make("span", { class: "twin-soft" }, facts),
-    make("span", { class: "twin-soft" }, hostIn(record.url)),
-  );
-}
-
-function hostIn(url) {
-  return /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(url ?? "")?.[1] ?? "";
 }
 
 /** Why there is nothing to compare, and how there would be. */

@@ -1,16 +1,14 @@
 /** Jobs: those there are, how far they are, and what may be done with them. */
-import { ask, Problem } from "./api.js";
+import { ask, JOBS, jobPath, Problem } from "./api.js";
 import { firstCommands } from "./commands.js";
-import { confirmed } from "./confirm.js";
 import { copyable } from "./copying.js";
 import { make, say } from "./dom.js";
-import { download } from "./downloads.js";
 import { isOpen, JobCard } from "./job.js";
-import { awayWords, refusal } from "./jobwords.js";
+import { JobActs } from "./jobacts.js";
+import { awayWords } from "./jobwords.js";
 import { keyOf } from "./key.js";
-import { bytes, count, some } from "./words.js";
+import { count, some } from "./words.js";
 
-const JOBS = "/api/v1/jobs";
 const PAGE = 30;
 const OPEN_MS = 2000; // between looks, while something is open
 const QUIET_MS = 15_000; // while nothing is: one may be handed in elsewhere
@@ -18,7 +16,6 @@ const MOST_AWAY_MS = 30_000; // while the service does not answer
 const MOST_SINGLE = 10; // open jobs on later pages that are asked for one by one
 const MOST_EMPTY_PAGES = 20;
 
-const at = (job) => `${JOBS}/${encodeURIComponent(job)}`;
 const gone = (error) => error instanceof Problem && (error.status === 404 || error.status === 410);
 
 /** Newest first, as ids are: milliseconds and a number. */
@@ -45,12 +42,7 @@ export class JobsView {
     this.more = make("button", { type: "button", hidden: true, onclick: () => this.#more() }, "Earlier jobs");
     this.empty = make("div", { class: "empty jobs-empty", hidden: true });
     root.append(make("div", { class: "jobs-head" }, this.says, make("span", { class: "push" }, make("button", { type: "button", onclick: () => this.#form() }, "New list"), make("button", { type: "button", onclick: () => this.#look() }, "Refresh"))), this.problem, this.empty, this.list, this.more);
-    this.#acts = {
-      show: (card) => this.#show(card),
-      cancel: (card) => this.#cancel(card),
-      remove: (card) => this.#remove(card),
-      download: (card, form) => this.#download(card, form),
-    };
+    this.#acts = new JobActs(asking, (id) => this.#removed(id));
     document.addEventListener("visibilitychange", () => this.#soon(0));
     addEventListener("online", () => this.#soon(0));
     addEventListener("dragenter", (event) => this.#shown && event.dataTransfer.types.includes("Files") && this.#form());
@@ -107,7 +99,7 @@ export class JobsView {
     return Promise.all(
       ids.map(async (id) => {
         try {
-          return [id, await ask("GET", at(id))];
+          return [id, await ask("GET", jobPath(id))];
         } catch (error) {
           if (gone(error)) return [id, null];
           throw error;
@@ -149,6 +141,13 @@ export class JobsView {
     if (card.element.contains(document.activeElement)) this.says.focus();
     card.element.remove();
     this.#cards.delete(id);
+  }
+
+  #removed(id) {
+    this.#turn += 1; // a look under way may still have it
+    this.#drop(id);
+    this.#told();
+    this.#soon(OPEN_MS);
   }
 
   #told() {
@@ -200,58 +199,6 @@ export class JobsView {
       this.#away(error);
     } finally {
       this.more.disabled = false;
-    }
-  }
-
-  #show({ job }) {
-    this.#asking.showJob(job.id, job.rows.total ?? job.rows.expected, job.released);
-  }
-
-  async #cancel(card) {
-    const { id, rows } = card.job;
-    const says = ["Rows that nobody has begun get no record.", `${some(rows.done, "record")} that came so far are kept, and can be had.`];
-    if (!(await confirmed({ title: "Cancel this job?", says, yes: "Cancel the job", no: "Let it run" }))) return;
-    await this.#act(card, async () => card.update(await ask("POST", `${at(id)}/cancel`)));
-  }
-
-  async #remove(card) {
-    const { id, rows, manifest } = card.job;
-    const says = [
-      `Gone for good: the job, its ${some(rows.done, "record")}${manifest === "upload" ? ", and the list that was uploaded" : ""}.`,
-      isOpen(card.job) ? "It has not ended: what is under way is dropped." : manifest === "upload" ? "" : "The list itself is not touched.",
-    ].filter(Boolean);
-    if (!(await confirmed({ title: "Delete this job?", says, yes: "Delete it" }))) return;
-    await this.#act(card, async () => {
-      await ask("DELETE", at(id));
-      this.#turn += 1; // a look under way may still have it
-      this.#drop(id);
-      this.#told();
-      this.#soon(OPEN_MS);
-    });
-  }
-
-  async #download(card, form) {
-    const progress = (received) => card.tell(`${form[1]}: ${bytes(received)} so far…`, false);
-    await this.#act(card, async () => {
-      await download(card.job.id, form, card.job.rows.done, progress);
-      card.tell("");
-    });
-  }
-
-  /** Do something with a job, and say so where it cannot be done. */
-  async #act(card, act) {
-    card.tell("");
-    const buttons = [...card.element.querySelectorAll("button")].filter((button) => !button.disabled);
-    for (const button of buttons) button.disabled = true;
-    try {
-      await act();
-    } catch (error) {
-      if (error.name === "AbortError") return; // no file was chosen
-      card.tell(refusal(error));
-      if (!(error instanceof Problem)) console.warn(error);
-    } finally {
-      for (const button of buttons) button.disabled = false;
-      card.update(card.job);
     }
   }
 }

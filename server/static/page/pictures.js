@@ -23,6 +23,8 @@ export class PicturesView {
   #none = make("p", { class: "empty none", hidden: true }, "No row is like that. ", make("button", { type: "button", onclick: () => this.look({}) }, "Show all rows"));
   #narrow = matchMedia("(max-width: 760px)");
   #acrossNow = 1;
+  #each = 1; // records in an item of the list
+  #upper = 0; // the record at the upper edge when the list was built
   #turnButton = make("button", { type: "button", "aria-pressed": "false", onclick: () => this.#turn() }, "Wall");
 
   constructor(root, client) {
@@ -99,7 +101,11 @@ export class PicturesView {
     return Math.max(this.#narrow.matches ? 3 : 2, fit);
   }
 
+  /** The list or the wall, in the size of the screen; the record at the upper edge stays there. */
   #build() {
+    const place = this.#list?.place ?? 0;
+    if (place !== Math.floor(this.#upper / this.#each)) this.#upper = place * this.#each;
+    const records = (this.#list?.total ?? 0) * this.#each;
     const [label, open] = ["Records", (item) => showDetail(item)];
     const across = (this.#acrossNow = this.#across());
     if (this.#wall) {
@@ -136,7 +142,8 @@ export class PicturesView {
     }
     this.#frame.replaceWith(this.#list.element);
     this.#frame = this.#list.element;
-    this.#list.reset();
+    this.#each = this.#wall ? across : 1;
+    this.#list.begin(Math.floor(this.#upper / this.#each), Math.ceil(records / this.#each));
   }
 
   async #load(from, to) {

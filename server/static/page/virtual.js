@@ -62,6 +62,20 @@ export class VirtualList {
     for (const page of pages) this.#ask(page);
   }
 
+  /** The item at the upper edge. */
+  get place() {
+    return Math.max(0, Math.round(this.#first()));
+  }
+
+  /** Begin with the item *at* of *total* at the upper edge. */
+  begin(at, total) {
+    this.total = total;
+    this.active = Math.max(0, Math.min(at, total - 1));
+    this.size.style.height = `${this.#pixels()}px`;
+    this.element.scrollTop = this.#scrollOf(at);
+    this.refresh();
+  }
+
   /** Show the item at *at*, and let it have the focus. */
   focus(at) {
     this.active = Math.max(0, Math.min(at, this.total - 1));
