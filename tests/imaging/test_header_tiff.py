@@ -245,9 +245,9 @@ def hostile() -> dict[str, bytes]:
 def test_walk_is_quick_whatever_the_bytes(name: str) -> None:
     """The event loop waits for it: milliseconds at the very worst (a watchdog, no measure)."""
     data = hostile()[name]
-    start = time.perf_counter()
+    start = time.process_time()
     inspect(data, total=len(data))
-    assert time.perf_counter() - start < 0.1
+    assert time.process_time() - start < 0.1
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -63,7 +63,7 @@ async def test_deadline_covers_all_attempts(host: PictureHost, settings_of: Sett
         [(outcome, how)] = await fetch.answers(f"{host}/silent/x")
     assert failure(outcome).code is ErrorCode.TIMEOUT
     assert how.attempts == 2
-    assert loop.time() - began < 1.5
+    assert loop.time() - began < 3
 
 
 async def test_slow_drip_ends_at_the_deadline(settings_of: SettingsOf) -> None:

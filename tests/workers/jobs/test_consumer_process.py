@@ -180,7 +180,7 @@ async def test_sigterm_under_load(
         worker.process.send_signal(signal.SIGTERM)
         await asyncio.to_thread(worker.process.wait, 30)
         assert worker.process.returncode == 0
-        assert time.monotonic() - asked < grace + 1.5
+        assert time.monotonic() - asked < 3 * grace
         assert "Traceback" not in worker.log_text()
     if redis == "there":
         assert [one[1:] for one in await queue.pending()] == [(consumer, 0)]

