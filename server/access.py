@@ -36,7 +36,7 @@ _HEADERS = {
 }
 _LONGEST_PATH = 500
 #: Routes of the page and of what belongs to it: a look at it is a dozen of them.
-_PAGE = frozenset({"/", "/docs", "/static/{path}"})
+_PAGE = frozenset({"/", "/docs", "/docs/", "/static/{path}"})
 
 
 def new_id() -> str:

@@ -58,11 +58,13 @@ def create_app(
     app.cleanup_ctx.append(lifecycle.ledger)
     app.cleanup_ctx.append(metrics.opened)
     files = StaticFiles()
+    docs = files.page("docs/index.html", policy=READER_POLICY)
     description = document.description(keyed=settings.key is not None)
     app.add_routes(
         [
             web.get("/", files.page("index.html")),
-            web.get("/docs", files.page("docs/index.html", policy=READER_POLICY)),
+            web.get("/docs", docs),
+            web.get("/docs/", docs),
             web.get("/static/{path:.+}", files.file),
             web.get(document.PATH, description),
             web.get(f"{document.PATH}/", description),

@@ -21,7 +21,9 @@ __all__ = ["Gate"]
 
 #: These answer anybody: they tell of no list or job, and start no work. Literal paths, as routes
 #: match them.
-OPEN_PATHS = frozenset({"/", "/docs", "/ping", "/ping/", "/healthz", "/readyz", "/metrics"})
+OPEN_PATHS = frozenset(
+    {"/", "/docs", "/docs/", "/ping", "/ping/", "/healthz", "/readyz", "/metrics"}
+)
 OPEN_FOLDER = "/static/"
 
 _BEARER = re.compile(r"bearer +(\S+) *", re.IGNORECASE)

@@ -74,6 +74,9 @@ class Watch:
         origin = urlsplit(url)[:2]
 
         def told(message: ConsoleMessage) -> None:
+            # No page of ours asks for that one: a browser does, of what names no icon.
+            if message.location["url"].endswith("/favicon.ico"):
+                return
             if message.type in ("error", "assert"):
                 self.wrong.append(f"console: {message.text} ({message.location['url']})")
 

@@ -7,6 +7,7 @@ import json
 import signal
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 from playwright.async_api import Page, expect
@@ -18,7 +19,7 @@ from tests.page.browsers import Watch
 from tests.page.conftest import OpenPage
 from tests.page.cutting import proxied
 from tests.page.handing_in import JOB, Api, told
-from tests.page.replaying import CUT, Replayed, image, start, summary
+from tests.page.replaying import CUT, Replayed, Reply, image, start, summary
 from tests.page.services import KEY, Service, running
 from tests.picture_hosts import PictureHost
 
@@ -86,7 +87,7 @@ async def test_a_wrong_key_is_asked_for_again(
     await page.keyboard.type(KEY)
     await page.keyboard.press("Enter")
     await expect(dialog).not_to_be_visible()
-    assert (await ended(page)).startswith("Complete")
+    await expect(page.locator("#tally-state")).to_contain_text("Complete")
     await page.get_by_role("tab", name="Jobs").click()
     await expect(page.locator("#view-jobs")).to_contain_text("No jobs yet")
 
@@ -115,6 +116,166 @@ async def test_without_a_key_nothing_is_asked_for_again(
     await page.keyboard.type(KEY)
     await page.keyboard.press("Enter")
     await expect(page.locator("#view-jobs")).to_contain_text("No jobs yet")
+
+
+async def test_what_cannot_be_a_key_is_told_at_once(
+    open_page: OpenPage, keyed: Service, watch: Watch
+) -> None:
+    """Curly quotes around it, say: it is neither kept nor sent; one that is kept is not used."""
+    watch.allow("status of 401")
+    page = await open_page(keyed.url)
+    await page.evaluate("sessionStorage.setItem('imagecensus.key', '\u201ca-key\u201d')")
+    await name(page, "pictures.tsv")
+    await look(page)
+    dialog = page.get_by_role("dialog", name="This service has a key")
+    await expect(dialog).to_contain_text("CENSUS_API_KEY")
+    key = page.get_by_label("Key", exact=True)
+
+    for wrong in (f"\u201c{KEY}\u201d", f"{KEY} {KEY}", "  "):
+        await key.fill(wrong)
+        await page.keyboard.press("Enter")
+        await expect(dialog.get_by_role("alert"), wrong).to_contain_text("cannot be the key")
+        await expect(key, wrong).to_be_focused()
+    await key.fill(f" {KEY} ")
+    await page.keyboard.press("Enter")
+
+    await expect(dialog).not_to_be_visible()
+    await expect(page.locator("#tally-state")).to_contain_text("Complete")
+    assert await page.evaluate("sessionStorage.getItem('imagecensus.key')") == KEY
+
+
+async def test_a_link_to_a_job_whose_results_were_released_in_part(
+    open_page: OpenPage, start: Any, picture_host: PictureHost
+) -> None:
+    """Those behind them come, from the card, by a reload and by the address."""
+    service = start(**SMALL_SHARDS)
+    job = await job_of(service, picture_host, rows=1000)
+    with await asyncio.to_thread(urlopen, f"{service.url}/api/v1/jobs/{job}/results") as answer:
+        lines = [json.loads(line) for line in await asyncio.to_thread(answer.readlines)]
+    cursor = next(line["cursor"] for line in lines if line["type"] == "progress")
+    released = await Api(service).ask(f"jobs/{job}?through={cursor}", method="DELETE")
+    rest = 1000 - released["rows"]
+    assert 0 < rest < 1000
+    page = await open_page(service.url)
+    await show(page)
+    await ended(page)
+    await expect(page.locator("#count-rows")).to_have_text(str(rest))
+    assert page.url == f"{service.url}/?job={job}#pictures"
+
+    await page.reload()
+
+    await ended(page)
+    await expect(page.locator("#count-rows")).to_have_text(str(rest))
+    await expect(page.locator("#tally-problem")).to_be_hidden()
+    await expect(page.locator(".brief")).to_contain_text(f"Job {job} · many.tsv")
+
+
+async def test_a_link_to_a_job_that_needs_a_key(
+    open_page: OpenPage, replayed: Replayed, watch: Watch
+) -> None:
+    """The key is asked for once; with it the results come, from where they begin."""
+    watch.allow("status of 401")
+    refused = {"status": 401, "detail": "send the key"}
+    for path in (f"/api/v1/jobs/{JOB}", RESULTS):
+        replayed.tell(refused, status=401, path=path)
+    page = await open_page(f"{replayed.url}/?job={JOB}")
+    dialog = page.get_by_role("dialog", name="This service has a key")
+    await expect(dialog).to_be_visible()
+    await page.keyboard.press("Escape")
+    assert await ended(page) == "The service refused"
+    await expect(page.locator("#tally-problem")).to_have_text("send the key")
+    await expect(dialog).not_to_be_visible()
+
+    await page.reload()
+    await expect(dialog).to_be_visible()
+    replayed.asked.clear()
+    replayed.tell(told(released="5-0"), path=f"/api/v1/jobs/{JOB}")
+    replayed.say(start(), image(1), summary(1), method="GET", path=RESULTS)
+    await page.get_by_label("Key", exact=True).fill(KEY)
+    await page.keyboard.press("Enter")
+
+    await expect(page.locator("#tally-state")).to_have_text("Complete: 100 % ok")
+    assert [one.query.get("after") for one in replayed.asked if one.path == RESULTS] == ["5-0"]
+    assert {one.headers.get("Authorization") for one in replayed.asked} == {f"Bearer {KEY}"}
+    assert page.url == f"{replayed.url}/?job={JOB}#pictures"
+
+
+async def test_a_link_to_a_job_that_is_gone_or_away(
+    open_page: OpenPage, replayed: Replayed, watch: Watch
+) -> None:
+    """Gone, it is told, and once; away, it is waited for, and the results come from their begin."""
+    watch.allow("status of (404|410|503)")
+    job = f"/api/v1/jobs/{JOB}"
+    for status in (404, 410):
+        replayed.asked.clear()
+        for path in (job, RESULTS):
+            replayed.tell({"status": status, "detail": "no such job"}, status=status, path=path)
+        page = await open_page(f"{replayed.url}/?job={JOB}")
+        assert await ended(page) == "The service refused", status
+        await expect(page.locator("#tally-problem"), str(status)).to_have_text("no such job")
+        await page.evaluate("() => new Promise(requestAnimationFrame)")
+        assert [one.path for one in replayed.asked] == [job, RESULTS], status
+
+    for path in (job, RESULTS):
+        replayed.tell({"status": 503, "detail": "Redis does not answer"}, status=503, path=path)
+    page = await open_page(f"{replayed.url}/?job={JOB}")
+    await expect(page.locator("#tally-state")).to_contain_text("asked for again")
+    replayed.asked.clear()
+    replayed.tell(told(released="5-0"), path=job)
+    replayed.tell({"status": 410, "detail": "released"}, status=410, path=RESULTS)
+
+    def asked() -> list[tuple[str, str | None]]:
+        return [(one.path, one.query.get("after")) for one in replayed.asked]
+
+    await wait_until(lambda: (RESULTS, "5-0") in asked())
+    assert await ended(page) == "The service refused"  # for good: it answers so with `after` too
+    assert asked()[-3:] == [(RESULTS, None), (job, None), (RESULTS, "5-0")]
+
+
+async def test_results_that_are_released_before_they_are_shown(
+    open_page: OpenPage, replayed: Replayed, watch: Watch
+) -> None:
+    """The card does not know of it yet: the job is asked once where its results begin."""
+    watch.allow("status of 410")
+    replayed.tell({"jobs": [told()], "next": None})
+    replayed.tell(told(released="5-0"), path=f"/api/v1/jobs/{JOB}")
+    replayed.tell({"status": 410, "detail": "released"}, status=410, path=RESULTS)
+    page = await open_page(replayed.url)
+    await show(page)
+
+    def asked() -> list[str | None]:
+        return [one.query.get("after") for one in replayed.asked if one.path == RESULTS]
+
+    await wait_until(lambda: len(asked()) == 2)
+    assert await ended(page) == "The service refused"
+    assert asked() == [None, "5-0"]
+
+
+async def test_another_job_is_shown_while_one_is_asked_for(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """What is known of the first comes too late to be shown."""
+    late, other = asyncio.Event(), JOB.replace("-0", "-1")
+    steps = (late, json.dumps(told()).encode())
+    replayed.replies["GET", f"/api/v1/jobs/{JOB}"] = Reply(steps, 200, "application/json")
+    replayed.say(start(), image(0), summary(1), method="GET", path=RESULTS)
+    replayed.tell({"jobs": [told(other)], "next": None})
+    given = (start(), image(0), image(1), summary(2))
+    replayed.say(*given, method="GET", path=f"/api/v1/jobs/{other}/results")
+    page = await open_page(f"{replayed.url}/?job={JOB}")
+    await expect(page.locator(".brief")).to_contain_text(f"Job {JOB}")
+    await show(page)
+    assert await ended(page) == "Complete: 100 % ok"
+
+    async with page.expect_event("requestfinished", lambda one: one.url.endswith(JOB)):
+        late.set()
+
+    await page.get_by_role("tab", name="Jobs").click()
+    async with page.expect_event("requestfinished"):
+        await page.get_by_role("button", name="Refresh").click()
+    assert RESULTS not in [one.path for one in replayed.asked]
+    await expect(page.locator("#count-rows")).to_have_text("2")
+    assert page.url.startswith(f"{replayed.url}/?job={other}#")
 
 
 async def test_results_that_are_cut_again_and_again_come_whole(

@@ -108,6 +108,34 @@ async def test_the_key_is_asked_for_and_sent(
     await expect(page.locator(".opblock")).to_have_count(17)
 
 
+async def test_a_key_can_be_given_again(open_page: OpenPage, keyed: Service, watch: Watch) -> None:
+    """What cannot be one is told, and not used where it is kept; it is asked for on a failure."""
+    watch.allow("401|502")
+    page = await open_page(f"{keyed.url}/docs", script="0")
+    await page.evaluate("sessionStorage.setItem('imagecensus.key', '\u201ca-key\u201d')")
+    await page.reload()
+    await expect(page.locator("#why")).to_contain_text("CENSUS_API_KEY")
+    await page.get_by_label("Key").fill(f"\u201c{KEY}\u201d")
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.locator("#why")).to_contain_text("cannot be the key")
+    await expect(page.locator("#failed")).to_be_hidden()
+
+    await page.route("**/openapi.json", lambda route: route.fulfill(status=502, body="{}"))
+    await page.get_by_label("Key").fill("another")
+    await page.get_by_role("button", name="Use it").click()
+    await expect(page.get_by_role("alert")).to_contain_text("answers 502")
+    await page.reload()
+    await expect(page.get_by_role("alert")).to_contain_text("answers 502")
+    await expect(page.locator("#why")).to_contain_text("can be given again")
+    await page.unroute("**/openapi.json")
+    await page.get_by_label("Key").fill(KEY)
+    await page.get_by_role("button", name="Use it").click()
+
+    await expect(page.locator(".opblock")).to_have_count(17)
+    await expect(page.locator("#failed")).to_be_hidden()
+    await expect(page.locator("#key")).to_be_hidden()
+
+
 async def test_what_cannot_be_had_is_said(
     open_page: OpenPage, service: Service, watch: Watch
 ) -> None:

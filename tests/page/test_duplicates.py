@@ -25,9 +25,54 @@ COMPARE = """async ([hashes, bits]) => {
   for (const [index, phash] of JSON.parse(hashes)) {
     records.add({ index, image_info: { phash } }, new Uint8Array(2));
   }
-  const found = await compare(records, { bits, repeats: false }, () => false);
+  const found = await compare(records, { bits, repeats: false });
   return JSON.stringify(Array.from({ length: found.groups.all }, (_, at) =>
-    rowsOfGroup(records, { kind: "all", at }).map((row) => records.index.at(row))));
+    rowsOfGroup(records, { ...found, kind: "all", at }).map((row) => records.index.at(row))));
+}"""
+#: Compares, and compares anew: tells how many groups of the one before there are meanwhile, how
+#: many rows the first of them has; and whether there is any of it afterwards.
+AGAIN = """async () => {
+  const { Records } = await import("/static/census/records.js");
+  const { compare, groupsOf, rowsOfGroup } = await import("/static/census/duplicates.js");
+  const records = new Records();
+  for (const [index, phash] of ["0".repeat(16), "0".repeat(16), "f".repeat(16)].entries()) {
+    records.add({ index, image_info: { phash } }, new Uint8Array(2));
+  }
+  const how = { bits: 6, repeats: false };
+  const { comparison } = await compare(records, how);
+  const asked = { comparison, kind: "all", at: 0, from: 0, to: 60 };
+  const looked = () => [
+    groupsOf(records, asked, (row) => ({ row }))?.total ?? null,
+    rowsOfGroup(records, asked)?.length ?? null,
+  ];
+  // After each hash it stops, as if it took long, and lets questions be answered between.
+  const { now } = performance;
+  let time = 0;
+  performance.now = () => (time += 1000);
+  const running = compare(records, { ...how, bits: 12 });
+  const meanwhile = looked();
+  await running;
+  performance.now = now;
+  return [meanwhile, looked()];
+}"""
+#: How far a comparison is, in a worker: at its end, and once another census is begun.
+FORGOTTEN = """async () => {
+  const { Client } = await import("/static/page/client.js");
+  const client = new Client();
+  const over = () => new Promise((resolve) => client.addEventListener("state", function told() {
+    if (client.state.state !== "ended") return;
+    client.removeEventListener("state", told);
+    resolve();
+  }));
+  const request = { path: "/api/v1/images_info", method: "POST", headers: {}, body: "x" };
+  const told = [];
+  client.begin(request);
+  await over();
+  await client.ask("duplicates", { bits: 6, repeats: false });
+  told.push(await client.ask("duplicatesDone"));
+  client.begin(request);
+  told.push(await client.ask("duplicatesDone"));
+  return told;
 }"""
 
 
@@ -116,6 +161,25 @@ async def test_a_chain_is_not_one_group_and_a_flood_is(
     assert found == [[index for index, one in enumerate(flood) if one == 0xFF]]
 
 
+async def test_groups_that_are_read_stay_while_others_are_made(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """They are whole until the new ones are; then their places lead nowhere, not elsewhere."""
+    page = await open_page(replayed.url)
+
+    assert await page.evaluate(AGAIN) == [[1, 2], [None, None]]
+
+
+async def test_another_census_holds_no_groups_of_the_one_before(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """Nor its records, which may be hundreds of megabytes."""
+    replayed.say(start(depth="full"), *lines(), summary(9))
+    page = await open_page(replayed.url)
+
+    assert await page.evaluate(FORGOTTEN) == [1, 0]
+
+
 def picture(index: int, phash: int | None, sha256: str, **fetch: Any) -> dict[str, Any]:
     """A line of full depth."""
     line = image(index)
@@ -197,6 +261,39 @@ async def test_a_group_leads_to_its_records(open_page: OpenPage, replayed: Repla
     await page.get_by_role("button", name="Show these 4 in Pictures").click()
 
     await expect(page.locator("#view-pictures .count")).to_have_text("4 of 9")
+
+
+async def test_the_records_of_a_group_are_filtered_as_others(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """By what is searched, by an outcome, and in any order."""
+    page = await opened(open_page, replayed, *lines(), depth="full")
+    await page.get_by_role("button", name="Show these 4 in Pictures").click()
+    found = page.locator("#view-pictures .count")
+    await expect(found).to_have_text("4 of 9")
+
+    await page.get_by_role("searchbox").fill("/2.jpg")
+    await expect(found).to_have_text("1 of 9")
+    await page.get_by_role("searchbox").fill("")
+    await expect(found).to_have_text("4 of 9")
+    await page.get_by_label("Outcome").select_option("failed")
+    await expect(found).to_have_text("0 of 9")
+
+
+async def test_that_there_is_no_group_is_said_as_it_was_found(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """Crops look alike to the eye: what is said is how hashes differ."""
+    apart = [picture(row, 0xFFFF << 16 * row, f"{row}") for row in range(3)]
+    page = await opened(open_page, replayed, *apart, depth="full")
+    told = page.locator(".duplicates .count")
+
+    await expect(told).to_have_text("No two of 3 pictures differ by 6 bits or less")
+    await expect(page.locator(".duplicates-explained")).to_contain_text(
+        "Crops, turned and framed pictures"
+    )
+    await page.get_by_role("slider").press("Home")
+    await expect(told).to_have_text("No two of 3 pictures have the same hash")
 
 
 async def test_without_hashes_it_is_said_how_to_get_them(

@@ -85,6 +85,7 @@ async def test_what_is_not_complete_says_why(open_page: OpenPage, replayed: Repl
     last = summary(1, complete=False, reason="the service stops")
     for lines, says in (
         ([image(0), last], "Not complete: the service stops"),
+        ([image(0), last | {"reason": "draining"}], "Not complete: the server was stopped"),
         ([image(0), image(1)], "Cut off after 2 rows"),
     ):
         replayed.say(begun(), *lines)
@@ -148,4 +149,43 @@ async def test_a_service_that_is_killed_is_told_and_what_came_is_kept(
     await page.get_by_role("button", name="New list").click()
     await look(page)
     await expect(page.locator("#tally-state")).to_have_text("Cut off after 0 rows")
+    await expect(page.locator(TALLY)).to_have_text("the service does not answer")
+    await expect(page.get_by_role("button", name="Look now")).to_be_visible()
     await expect(page.locator(TALLY)).to_contain_text("the service does not answer")
+
+
+JOB = "/api/v1/jobs/1-0"
+
+
+async def test_a_job_that_stands_still_says_why(open_page: OpenPage, replayed: Replayed) -> None:
+    """It waits for somebody to read its results: told by the job, gone when rows come again."""
+    go_on = asyncio.Event()
+    begins, path = begun() | {"job": "1-0"}, f"{JOB}/results"
+    replayed.say(begins, image(0), go_on, image(1), summary(2), method="GET", path=path)
+    counts = {"total": 2, "expected": 2, "done": 1}
+    job = {"id": "1-0", "state": "running", "rows": counts, "released": None}
+    replayed.tell(job | {"paused": True, "reason": "results wait: read them"}, path=JOB)
+    page = await open_page(f"{replayed.url}/?job=1-0")
+    await expect(page.locator("#tally-state")).to_have_text("Running")
+    await expect(page.locator(TALLY)).to_have_text("results wait: read them")
+    await expect(page.locator("#tally-left")).to_have_text("")
+    go_on.set()
+
+    assert await ended(page) == "Complete: 100 % ok"
+    await expect(page.locator(TALLY)).to_be_hidden()
+
+
+async def test_rows_that_were_released_are_told(open_page: OpenPage, replayed: Replayed) -> None:
+    """What is shown is complete only for the rest of the job."""
+    begins, path = begun() | {"job": "1-0"}, f"{JOB}/results"
+    replayed.say(begins, image(3), image(4), summary(5), method="GET", path=path)
+    counts = {"total": 5, "expected": 5}
+    replayed.tell({"id": "1-0", "rows": counts, "released": "7-0"}, path=JOB)
+    page = await open_page(f"{replayed.url}/?job=1-0")
+
+    assert await ended(page) == "Complete without 3 rows released before: 100 % ok"
+    await page.locator("#tab-figures").click()
+    await page.reload()
+    await expect(page.locator("#view-figures")).to_be_visible()
+    await ended(page)
+    await expect(page.locator("#tally-dot")).to_have_attribute("data-state", "doubt")

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 GONE = {"code": "http_status", "stage": "fetch", "message": "404 Not Found", "http_status": 404}
 BUSY = {"code": "http_status", "stage": "fetch", "message": "503 Busy", "http_status": 503}
 SLOW = {"code": "timeout", "stage": "fetch", "message": "no answer in time"}
+CUT_OFF = {"code": "cancelled", "stage": "run", "message": "the run was ended"}
 
 
 def failed(index: int, error: dict[str, Any], host: str, **members: Any) -> dict[str, Any]:
@@ -182,6 +183,98 @@ async def test_failed_rows_are_saved_as_a_list(
         "census-retry.tsv",
         "id\turl\nü\thttp://b.invalid/a%09b%0D%0Ac.jpg\n",
     )
+
+
+async def test_rows_that_were_cut_off_may_pass(
+    open_page: OpenPage, replayed: Replayed, tmp_path: Path
+) -> None:
+    """They were never answered: wherever it is told, counted, filtered or saved."""
+    replayed.say(
+        start(),
+        image(0),
+        failed(1, GONE, "a.invalid"),
+        failed(2, CUT_OFF, "b.invalid"),
+        summary(3, 2),
+    )
+    page = await open_page(replayed.url)
+    await asked(page)
+
+    await expect(page.locator(".failures-told")).to_contain_text("1 may pass when asked for again")
+    cut_off = group(page, "cancelled")
+    await expect(cut_off.locator(".failure-notes")).to_have_text(
+        "stage run · may pass when asked for again"
+    )
+    await expect(cut_off).to_have_attribute("data-tone", "warn")
+    async with page.expect_download() as waiting:
+        await page.get_by_role("button", name="Only those that may pass (1)").click()
+    await (await waiting.value).save_as(tmp_path / "saved.tsv")
+    assert (tmp_path / "saved.tsv").read_text() == "id\turl\n2\thttp://b.invalid/2.jpg\n"
+
+    await page.get_by_role("tab", name="Pictures").click()
+    await page.get_by_label("What stands out").select_option("mark:retryable")
+    await expect(page.locator("#view-pictures .count")).to_have_text("1 of 3")
+    await expect(records(page).locator(".tag.warn").first).to_have_text("cancelled")
+    await records(page).first.click()
+    await expect(page.locator("#detail .facts")).to_contain_text(
+        "run, may pass when it is asked for again"
+    )
+
+
+async def test_a_host_named_null_is_not_no_host(open_page: OpenPage, replayed: Replayed) -> None:
+    """As a group, as a part of one, and as one of placeholders."""
+    doubtful = {**image(0)["fetch"], "suspect_placeholder": True}
+    replayed.say(
+        start(),
+        *(failed(row, SLOW, "null") for row in range(3)),
+        *(failed(row, SLOW, "", url=None) for row in range(3, 5)),
+        image(5, url="http://null/5.jpg", fetch=doubtful),
+        image(6, url="http://null/6.jpg", fetch=doubtful),
+        image(7, url=None, fetch=doubtful),
+        summary(8, 5),
+    )
+    page = await open_page(replayed.url)
+    await asked(page)
+    hosts = ["null", "no host"]
+
+    await expect(group(page, "timeout").locator(".bars-words")).to_have_text(hosts)
+    suspected = page.get_by_role("list", name="Suspected placeholders by host")
+    await expect(suspected.locator(".bars-words")).to_have_text(hosts)
+    await page.get_by_role("button", name="By host").click()
+    await expect(page.locator(".failure h3")).to_have_text(hosts)
+    await expect(page.locator(".failure-rows")).to_have_text(["3", "2"])
+
+
+async def test_a_job_whose_records_were_stopped_is_asked_of_no_more(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """Of what came there is a view; of what the job comes to, another."""
+    end = asyncio.Event()
+    job = "1-0"
+    replayed.say(start() | {"job": job}, *rows(), end, summary(21, 11))
+    path = f"/api/v1/jobs/{job}"
+    replayed.tell({"id": job, "diagnosis": [{"rule": "gone", "says": "so far"}]}, path=path)
+    page = await open_page(replayed.url, script="/* a context of its own: its clock is set */")
+    await page.clock.install()
+    await asked(page)
+
+    def times() -> int:
+        return sum(one.path == path for one in replayed.asked)
+
+    diagnosed = page.locator(".diagnosis li")
+    await expect(diagnosed).to_have_text(["so far"])
+    replayed.tell({"id": job, "diagnosis": [{"rule": "gone", "says": "later"}]}, path=path)
+    await page.clock.run_for(6000)
+    await expect(diagnosed).to_have_text(["later"])
+    await page.locator("#tally-stop").click()
+    await ended(page)
+    before = times()
+    for _ in range(3):
+        await page.clock.run_for(6000)
+        await page.evaluate("fetch('/docs')")
+    end.set()
+
+    assert before >= 2
+    assert times() == before
 
 
 async def test_no_failures(open_page: OpenPage, replayed: Replayed) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -125,16 +126,47 @@ async def test_a_bar_leads_to_its_records(open_page: OpenPage, replayed: Replaye
 
 
 async def test_the_rate_is_drawn_and_told(open_page: OpenPage, replayed: Replayed) -> None:
-    """A chart, and the same in words; another theme draws it again."""
-    page = await opened(open_page, replayed, color_scheme="dark")
-
+    """A chart of five seconds and more, and the same in words; another theme draws it again."""
+    go_on = asyncio.Event()
+    replayed.say(start(), *lines(), go_on, summary(len(ROWS) + 2, 1))
+    page = await open_page(replayed.url, color_scheme="dark")
+    await write(page, "http://pictures.invalid/1.jpg")
+    await look(page)
+    await page.get_by_role("tab", name="Figures").click()
+    await expect(page.locator(".figures-totals")).to_contain_text("7: 6 ok, 1 failed")
     chart = page.locator(".rate-chart")
+    await expect(chart).to_be_hidden()
+    await expect(page.locator("#count-time")).to_have_text(re.compile(r"^([6-9]|\d\d)\b"))
+    go_on.set()
+    await ended(page)
+
     await expect(chart).to_have_attribute("aria-label", re.compile(r"Rows a second in .* average"))
     await expect(chart.locator("canvas")).to_have_count(1)
     await page.emulate_media(color_scheme="light")
     await expect(chart.locator("canvas")).to_have_count(1)
     await page.locator("#theme-button").click()
     await expect(chart.locator("canvas")).to_have_count(1)
+
+
+async def test_what_a_job_took_is_not_what_reading_it_back_took(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """Its last line tells; when its rows came nobody can tell here, so no chart does."""
+    last = summary(4) | {"seconds": 20.0}
+    told, path = (
+        [start() | {"job": "1-0"}, *(image(row) for row in range(4)), last],
+        "/api/v1/jobs/1-0",
+    )
+    replayed.say(*told, method="GET", path=f"{path}/results")
+    replayed.tell({"id": "1-0", "rows": {"total": 4, "expected": 4}, "released": None}, path=path)
+    page = await open_page(f"{replayed.url}/?job=1-0")
+    await ended(page)
+
+    await expect(page.locator("#count-time")).to_have_text("20 s")
+    await expect(page.locator("#count-rate")).to_have_text("0.2")
+    await page.get_by_role("tab", name="Figures").click()
+    await expect(page.locator(".figures-totals")).to_contain_text("4: 4 ok, 0 failed")
+    await expect(page.locator(".rate-chart")).to_be_hidden()
 
 
 async def test_figures_of_predictions(page: Page, service: Service) -> None:

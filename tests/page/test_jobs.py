@@ -16,7 +16,7 @@ from tests.page.acting import ended, name
 from tests.page.browsers import Watch
 from tests.page.conftest import OpenPage
 from tests.page.handing_in import JOB, Api, told
-from tests.page.replaying import Replayed
+from tests.page.replaying import Replayed, Reply, image, start, summary
 from tests.page.services import FAILING, KEY, WELL, Service
 from tests.picture_hosts import PictureHost
 
@@ -115,6 +115,103 @@ async def test_a_key_is_sent_with_what_is_saved(
     await done.get_by_role("button", name="Delete").click()
     await page.get_by_role("alertdialog").get_by_role("button", name="Delete it").click()
     await expect(page.locator("#view-jobs")).to_contain_text("No jobs yet")
+
+
+async def test_a_key_that_is_asked_for_is_sent_with_what_is_saved(
+    open_page: OpenPage, keyed: Service, watch: Watch
+) -> None:
+    """It was forgotten when the button was pressed, and is given then."""
+    watch.allow("status of 401")
+    page = await open_page(keyed.url)
+    await page.evaluate("(key) => sessionStorage.setItem('imagecensus.key', key)", KEY)
+    await page.reload()
+    await name(page, "pictures.tsv")
+    await page.get_by_role("button", name="Hand in as a job").click()
+    done = page.locator(".job.lit")
+    await expect(done.locator(".pill")).to_have_text("done", timeout=60_000)
+    await page.get_by_role("button", name="Forget key").click()
+
+    async with page.expect_download() as download:
+        await done.get_by_role("button", name="NDJSON").click()
+        await page.get_by_label("Key", exact=True).fill(KEY)
+        await page.keyboard.press("Enter")
+
+    path = await (await download.value).path()
+    text = await asyncio.to_thread(path.read_text, encoding="utf-8")
+    assert json.loads(text.splitlines()[-1])["rows"] == ROWS
+    await done.get_by_role("button", name="Delete").click()
+    await page.get_by_role("alertdialog").get_by_role("button", name="Delete it").click()
+    await expect(page.locator("#view-jobs")).to_contain_text("No jobs yet")
+
+
+async def test_what_is_under_way_cannot_be_pressed_again(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """Whatever is known of the job meanwhile; all else can be pressed."""
+
+    def at(done: int, **members: Any) -> dict[str, Any]:
+        rows = {"total": 5, "expected": None, "done": done, "ok": done, "failed": 0}
+        return told(rows=rows, **members)
+
+    async def known(done: int) -> None:
+        replayed.tell({"jobs": [at(done)], "next": None})
+        await expect(one).to_contain_text(f"{done} of 5 rows done")
+
+    go_on = asyncio.Event()
+    path = f"/api/v1/jobs/{JOB}"
+    replayed.tell({"jobs": [at(2)], "next": None})
+    replayed.say(start(), image(0), go_on, summary(1), method="GET", path=f"{path}/results")
+    page = await open_page(replayed.url)
+    await page.evaluate("(key) => sessionStorage.setItem('imagecensus.key', key)", KEY)
+    await jobs(page)
+    one = card(page, JOB)
+    save, show = (one.get_by_role("button", name=name) for name in ("NDJSON", "Show records"))
+    cancel, remove = (one.get_by_role("button", name=name) for name in ("Cancel", "Delete"))
+
+    await save.click()
+    await expect(one).to_contain_text("so far")
+    for done in (2, 3):
+        await known(done)
+        await expect(save).to_be_disabled()
+        for other in (show, cancel, remove):
+            await expect(other).to_be_enabled()
+    async with page.expect_download():
+        go_on.set()
+    await expect(save).to_be_enabled()
+    await expect(one).not_to_contain_text("so far")
+
+    answered = asyncio.Event()
+    steps = (answered, json.dumps(at(4, state="cancelled")).encode())
+    replayed.replies["POST", f"{path}/cancel"] = Reply(steps, 200, "application/json")
+    await cancel.click()
+    await page.get_by_role("alertdialog").get_by_role("button", name="Cancel the job").click()
+    for done in (3, 4):
+        await known(done)
+        for other in (save, show, cancel, remove):
+            await expect(other).to_be_disabled()
+    replayed.tell({"jobs": [at(4, state="cancelled")], "next": None})
+    answered.set()
+    await expect(one.locator(".pill")).to_have_text("cancelled")
+    await expect(remove).to_be_enabled()
+    await expect(save).to_be_enabled()
+
+
+async def test_what_is_left_of_released_results_is_saved(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """By the plain link and by the one that is asked for."""
+    job, path = told(state="done", released="5-0"), f"/api/v1/jobs/{JOB}"
+    replayed.tell({"jobs": [job], "next": None})
+    replayed.tell(job, path=path)
+    replayed.say(start(), image(0), summary(1), method="GET", path=f"{path}/results")
+    page = await open_page(replayed.url)
+    await jobs(page)
+
+    for form in ("NDJSON", "CSV"):
+        await text_of(page, card(page, JOB).get_by_role("button", name=form))
+
+    asked = [one.query for one in replayed.asked if one.path.endswith("/results")]
+    assert asked == [{"after": "5-0"}] * 2
 
 
 async def test_a_job_is_cancelled_and_deleted_when_it_is_confirmed(

@@ -145,6 +145,40 @@ async def test_the_arrows_move_in_the_list_and_enter_opens(full: Page) -> None:
     await expect(row(full, 0)).to_be_focused()
 
 
+async def test_the_arrows_lead_to_every_picture_of_the_wall(full: Page) -> None:
+    """Left and right too, on to the row beside; Enter opens the one that is outlined."""
+    await full.get_by_role("button", name="Wall").click()
+    await expect(row(full, 0).locator(".tile").first).to_be_visible()
+    across = await row(full, 0).locator(".tile").count()
+    assert across > 2
+    here = full.locator("#view-pictures .tile.here")
+    await row(full, 0).focus()
+
+    async def shows(at: int) -> None:
+        """The outline stands at this record, and Enter opens it."""
+        await expect(here).to_have_count(1)
+        await expect(here).to_have_attribute("title", f"{at} http://pictures.invalid/{at}.jpg")
+        assert await here.evaluate("(tile) => getComputedStyle(tile).outlineStyle") == "solid"
+        await expect(row(full, at // across)).to_be_focused()
+        await full.keyboard.press("Enter")
+        await expect(full.get_by_role("dialog")).to_contain_text(f"Row {at} · {at}")
+        await full.keyboard.press("Escape")
+
+    await full.keyboard.press("ArrowRight")
+    await shows(1)
+    await full.keyboard.press("ArrowDown")
+    await shows(across + 1)
+    await full.keyboard.press("ArrowLeft")
+    await full.keyboard.press("ArrowLeft")
+    await shows(across - 1)
+    await full.keyboard.press("ArrowRight")
+    await shows(across)
+    await full.keyboard.press("Home")
+    await full.keyboard.press("ArrowLeft")
+    await full.keyboard.press("ArrowLeft")
+    await expect(row(full, 0)).to_be_focused()
+
+
 async def test_arrows_move_between_tabs(full: Page) -> None:
     """Each shows its view; from the last to the first and back; Home and End."""
     await full.locator("#tab-pictures").focus()

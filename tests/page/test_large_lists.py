@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
@@ -57,6 +59,46 @@ async def test_a_paste_of_50_mb_is_held_and_sent(open_page: OpenPage, replayed: 
     assert asked.size == LINES * len(LINE)
     assert asked.sha256 == hashlib.sha256((LINE * LINES).encode()).hexdigest()
     assert asked.headers["Content-Type"] == "text/tab-separated-values"
+
+
+#: Two batches, where there is room for a row: what is held of them, and what is saved.
+NO_ROOM = """async () => {
+    const { Census } = await import("/static/census/census.js");
+    const { Records } = await import("/static/census/records.js");
+    const full = Object.getOwnPropertyDescriptor(Records.prototype, "full");
+    Object.defineProperty(Records.prototype, "full", {
+        configurable: true,
+        get() { return this.length >= 1; },
+    });
+    try {
+        const path = "/api/v1/batch_predict";
+        const census = new Census({ path, method: "POST", headers: {}, body: "x" });
+        await census.run();
+        const { records, tally } = census;
+        return [tally.rows, records.length, records.notKept, await census.save().text()];
+    } finally {
+        Object.defineProperty(Records.prototype, "full", full);
+    }
+}"""
+
+
+async def test_of_batches_behind_the_last_row_that_is_held_nothing_is(
+    open_page: OpenPage, replayed: Replayed
+) -> None:
+    """They are counted; saved, they would be lines without rows."""
+    batches: list[dict[str, Any]] = [
+        {"type": "batch", "batch": at, "rows": [{"index": 2 * at}, {"index": 2 * at + 1}]}
+        for at in range(3)
+    ]
+    replayed.say(start(), *batches, summary(6), path="/api/v1/batch_predict")
+    page = await open_page(replayed.url)
+
+    *counts, saved = await page.evaluate(NO_ROOM)
+
+    assert counts == [6, 1, 5]
+    lines = [json.loads(line) for line in saved.splitlines()]
+    assert [line["type"] for line in lines] == ["start", "batch", "summary"]
+    assert lines[1]["rows"] == [{"index": 0}]
 
 
 async def opened(page: Page) -> None:

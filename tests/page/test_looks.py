@@ -91,6 +91,13 @@ async def test_a_narrow_screen_has_nothing_beside_it(open_page: OpenPage, servic
     """390 pixels: no view is wider, nothing that is not cut off reaches over the edge."""
     page = await open_page(service.url, viewport=PHONE, has_touch=True, is_mobile=True)
     assert await page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    for tab in await page.get_by_role("tab").all():
+        await expect(tab).to_be_in_viewport(ratio=0.9)
+    # What the form is for is seen without scrolling it, also where the browser takes a part.
+    await page.set_viewport_size({"width": PHONE["width"], "height": 620})
+    for button in ("Look now", "Hand in as a job"):
+        await expect(page.get_by_role("button", name=button)).to_be_in_viewport(ratio=1)
+    await page.set_viewport_size({"width": PHONE["width"], "height": PHONE["height"]})
     await looked(page)
 
     for view in VIEWS:

@@ -6,13 +6,14 @@ import asyncio
 import json
 import random
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.page.acting import ended, look, name, records, texts, write
+from tests.page.acting import choose, ended, look, name, records, texts, write
 from tests.page.conftest import OpenPage
 from tests.page.replaying import Replayed, image, start, summary
 
@@ -56,6 +57,13 @@ def made() -> list[Record]:
 
 
 LINES = made()
+#: The row at the upper edge of a list, below what is the head of its columns.
+UPPERMOST = """(list) => {
+    const box = list.getBoundingClientRect();
+    const first = list.firstElementChild;
+    const above = first.matches(".list-size") ? 0 : first.offsetHeight;
+    return document.elementFromPoint(box.x + 20, box.y + above + 8).closest(".list-item").at;
+}"""
 
 
 def failed(line: Record) -> bool:
@@ -233,6 +241,36 @@ async def test_the_record_at_the_upper_edge_stays_there(full: Page) -> None:
     await full.set_viewport_size({"width": 390, "height": 844})
     await expect(here).to_be_in_viewport()
 
+    # In the list it is the uppermost again, however often it was turned; also while it was hidden.
+    await full.get_by_role("button", name="List", exact=True).click()
+    for _ in range(3):
+        for width, height in ((844, 390), (390, 844)):
+            await full.set_viewport_size({"width": width, "height": height})
+            await expect(here).to_be_in_viewport()
+    assert await grid.evaluate(UPPERMOST) == 200
+    await full.locator("#tab-failures").click()
+    await full.set_viewport_size({"width": 1280, "height": 720})
+    await full.locator("#tab-pictures").click()
+    await expect(here).to_be_in_viewport()
+    assert await grid.evaluate(UPPERMOST) == 200
+
+
+async def test_the_wall_is_built_where_it_can_be_seen(full: Page) -> None:
+    """Turned while another view is shown, or begun there, its tiles are as large as ever."""
+    await full.set_viewport_size({"width": 390, "height": 844})
+    await full.get_by_role("button", name="Wall").click()
+    tile = full.locator("#view-pictures .list-item:not([hidden]) .tile").first
+    await expect(tile).to_be_visible()
+    box = await tile.bounding_box()
+    assert box
+    assert box["height"] > 80
+    await full.locator("#tab-figures").click()
+    for width, height in ((844, 390), (390, 844)):
+        await full.set_viewport_size({"width": width, "height": height})
+    await full.locator("#tab-pictures").click()
+    await expect(tile).to_be_visible()
+    assert await tile.bounding_box() == box
+
 
 async def test_what_is_saved_are_the_lines_byte_for_byte(
     open_page: OpenPage, replayed: Replayed
@@ -261,6 +299,22 @@ async def test_what_is_saved_are_the_lines_byte_for_byte(
     assert kept == odd
     assert json.loads(begins) == first
     assert json.loads(ends) == last
+
+
+async def test_what_is_saved_is_named_after_the_file(
+    open_page: OpenPage, replayed: Replayed, tmp_path: Path
+) -> None:
+    """The service is told its lines only, and calls each list an upload."""
+    (tmp_path / "Autumn list.csv").write_text("url\nhttp://pictures.invalid/0.jpg\n")
+    replayed.say(start(manifest="upload"), image(0), summary(1))
+    page = await open_page(replayed.url)
+    await choose(page, tmp_path / "Autumn list.csv")
+    await look(page)
+    await ended(page)
+
+    async with page.expect_download() as saving:
+        await page.get_by_role("button", name="Save NDJSON").click()
+    assert (await saving.value).suggested_filename == "Autumn-list.ndjson"
 
 
 async def test_what_is_saved_of_a_real_stream_is_what_curl_has(page: Page) -> None:

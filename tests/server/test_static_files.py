@@ -20,6 +20,7 @@ MAIN = "/static/page/main.js"
 TYPES = {
     "/": "text/html; charset=utf-8",
     "/docs": "text/html; charset=utf-8",
+    "/docs/": "text/html; charset=utf-8",
     MAIN: "text/javascript; charset=utf-8",
     "/static/style/page.css": "text/css; charset=utf-8",
     "/static/icon.svg": "image/svg+xml",
@@ -56,7 +57,7 @@ async def test_each_file_says_what_it_is_and_what_it_may(
     assert answer.status == 200
     assert answer.headers["Content-Type"] == kind
     assert answer.headers["Content-Security-Policy"] == (
-        READER_POLICY if path == "/docs" else POLICY
+        READER_POLICY if path.startswith("/docs") else POLICY
     )
     assert answer.headers["Cache-Control"] == "no-cache"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"

@@ -12,7 +12,14 @@ __all__ = ["ColumnReader", "names_url"]
 #: With more columns than this the others are not passed on: nobody's table is so wide.
 MAX_COLUMNS = 4096
 
+#: Of what may be a header so many names are told, each up to so many signs.
+_TOLD_NAMES, _TOLD_SIGNS = 8, 40
+
 _SCHEME = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*://")
+#: A host and maybe a path: a URL without its beginning.
+_HOST = re.compile(r"\s*(?://)?[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?\s*")
+#: What was meant as a URL, other than the name of a column is.
+_MEANT = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9+.-]*:[/\\]|data:|//|[^\s/.]+\.[^\s/]*/)")
 
 
 class ColumnReader:
@@ -23,6 +30,7 @@ class ColumnReader:
     """
 
     expected = "id and URL, or a URL"
+    separated = "it looks like CSV"  #: what is said of a line with commas or semicolons
 
     def __init__(self, *, extra: bool = False) -> None:
         self._extra = extra
@@ -66,6 +74,9 @@ class ColumnReader:
                 known = "" if "@" in cells[0] else cells[0]
                 return bad_row(index, end, self._neither(cells[0]), known)
             url_at, id_at = 0, None
+        elif not self._headed and index == 0 and _is_other_header(cells):
+            known = "" if "@" in decoded else cells[0]
+            return bad_row(index, end, _other_header(cells, told="@" not in decoded), known)
         if self._extra and len(cells) > MAX_COLUMNS:
             return bad_row(index, end, f"{len(cells)} columns, more than {MAX_COLUMNS}")
         identity = cells[id_at] if id_at is not None and id_at < len(cells) else ""
@@ -111,8 +122,19 @@ class ColumnReader:
     def _neither(self, text: str) -> str:
         """What to say of a line that is neither."""
         told = f"expected {self.expected}, found neither"
+        why = self._why_neither(text.lstrip("\ufeff "))
+        return told if why is None else f"{told}: {why}"
+
+    def _why_neither(self, text: str) -> str | None:
+        """What such a line was perhaps meant as."""
+        if text.startswith("#"):
+            return "there are no comments, a line that begins with # is a row too"
+        if _HOST.fullmatch(text):
+            return "http:// or https:// is missing before it"
         look = _look(text)
-        return told if look is None else f"{told}: it looks like {look}"
+        if look == "CSV":
+            return self.separated
+        return None if look is None else f"it looks like {look}"
 
     def _others(self, cells: list[str], *known: int | None) -> dict[str, str]:
         """The other cells by name: `column3` where there is none, `name_2` where it repeats."""
@@ -138,9 +160,29 @@ def names_url(cells: list[str]) -> bool:
     return "url" in [cell.strip().lower() for cell in cells]
 
 
+def _is_other_header(cells: list[str]) -> bool:
+    """Whether a first line is rather names of columns, of which none is `url`, than id and URL."""
+    if any("://" in cell for cell in cells):
+        return False
+    return not (cells[1].strip() == "" or _MEANT.match(cells[1]))
+
+
+def _other_header(cells: list[str], *, told: bool) -> str:
+    """What to say of it. Its cells are not *told* where one may be a password."""
+    message = "no URL, and as a header it names no column `url`"
+    names = [cell.strip() for cell in cells if told and cell.strip()]
+    if not names:
+        return message
+    short = [
+        name if len(name) <= _TOLD_SIGNS else f"{name[:_TOLD_SIGNS]}…"
+        for name in names[:_TOLD_NAMES]
+    ]
+    more = f" and {len(names) - len(short)} more" if len(names) > len(short) else ""
+    return f"{message}: found {', '.join(short)}{more}"
+
+
 def _look(text: str) -> str | None:
-    """What a line that cannot be read was perhaps meant as."""
-    text = text.lstrip("\ufeff ")
+    """What kind a line that cannot be read is perhaps of."""
     if text.startswith("<"):
         return "HTML or XML"
     if text.startswith(("{", "[", "]", "}")):

@@ -16,6 +16,7 @@ class CsvReader(ColumnReader):
     """Commas, unless the header is only one with semicolons or tabs."""
 
     expected = "id,url or a URL"
+    separated = "semicolons between cells need a header line that names `url`"
 
     def __init__(self, *, extra: bool = False) -> None:
         super().__init__(extra=extra)

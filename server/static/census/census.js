@@ -186,6 +186,7 @@ export class Census {
       kept.push(at);
       if (Number.isInteger(row.position)) places.push([at, row.position]);
     }
+    if (kept.length === 0) return; // there is no more room: of its rows nothing is held
     this.records.batches.push({ head, rows: kept });
     if (typeof pixels !== "string" || this.#pictureBytes > MOST_PICTURE_BYTES) return;
     try {

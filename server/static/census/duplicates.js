@@ -14,21 +14,22 @@ import { MARK } from "./records.js";
 const SLICE_MS = 25; // other questions are answered between
 const MOST_SHOWN = 16; // pictures of a group
 
-/** The comparison that was made last, or is being made. There is one at a time. */
-let held = null;
+let held = null; // the comparison that was finished last: somebody reads its groups
+let making = null; // the one that is being made. There is one at a time.
+let number = 0; // of comparisons
 
 /**
  * Compare all that have a hash.
  *
  * @param {{bits: number, repeats: boolean}} how at most so many bits; with rows that repeat a URL
- * @param {Function} over whether nobody wants to know any more
- * @returns {Promise<{hashed, compared, kept, groups, rows, seconds}|null>} null: another was asked
- *   for. `hashed` rows have a hash, `compared` of them are no repeats; of `kept` records; `groups`
- *   by kind: `all`, `same` (a file is in it twice), `similar` (of different files).
+ * @returns {Promise<{comparison, hashed, compared, kept, groups, rows, seconds}|null>} null: another was
+ *   asked for, or another census. `comparison` is what its groups are asked for by; `hashed` rows have a
+ *   hash, `compared` of them are no repeats; of `kept` records; `groups` by kind: `all`, `same` (a file
+ *   is in it twice), `similar` (of different files).
  */
-export async function compare(records, { bits, repeats }, over) {
+export async function compare(records, { bits, repeats }) {
   const began = performance.now();
-  const mine = (held = { records, done: 0, lists: { all: [], same: [], similar: [] } });
+  const mine = (making = { comparison: ++number, done: 0 });
   const kept = records.length;
   const { rows, hashed } = rowsOf(records, repeats);
   const { hashes, high, low } = distinct(records, rows);
@@ -42,32 +43,47 @@ export async function compare(records, { bits, repeats }, over) {
     if (performance.now() - slice > SLICE_MS) {
       mine.done = place / hashes.length;
       await new Promise((resolve) => setTimeout(resolve));
-      if (held !== mine || over()) return null;
+      if (making !== mine) return null;
       slice = performance.now();
     }
   }
   groups.sort((one, other) => other.rows.length - one.rows.length || one.first - other.first);
-  mine.lists.all = groups;
-  mine.lists.same = groups.filter((group) => group.files < group.rows.length);
-  mine.lists.similar = groups.filter((group) => group.files > 1);
+  const lists = {
+    all: groups,
+    same: groups.filter((group) => group.files < group.rows.length),
+    similar: groups.filter((group) => group.files > 1),
+  };
   mine.done = 1;
+  held = { records, comparison: mine.comparison, lists };
   return {
+    comparison: mine.comparison,
     hashed,
     compared: rows.length,
     kept,
-    groups: Object.fromEntries(Object.entries(mine.lists).map(([kind, list]) => [kind, list.length])),
+    groups: Object.fromEntries(Object.entries(lists).map(([kind, list]) => [kind, list.length])),
     rows: groups.reduce((sum, group) => sum + group.rows.length, 0),
     seconds: (performance.now() - began) / 1000,
   };
 }
 
-/** How far the comparison is, 0–1. */
-export const compared = () => held?.done ?? 0;
+/** Another census: nothing of the one before is held, and none of it compared any more. */
+export function forget() {
+  held = making = null;
+}
 
-/** Groups *from* until before *to*, the largest first: {total, groups}; members are what *shown* makes of rows. */
-export function groupsOf(records, { kind, from, to }, shown) {
-  const list = listOf(records, kind);
+/** How far the comparison is, 0–1. */
+export const compared = () => making?.done ?? 0;
+
+/**
+ * Groups of a *comparison* *from* until before *to*, the largest first: {total, groups}; members are what
+ * *shown* makes of rows. Null: there is a later one, whose groups stand in other places.
+ */
+export function groupsOf(records, { comparison, kind, from, to }, shown) {
+  const list = listOf(records, comparison, kind);
+  if (list === null) return null;
   const groups = list.slice(from, to).map((group, at) => ({
+    comparison,
+    kind,
     at: from + at,
     size: group.rows.length,
     files: group.files,
@@ -82,13 +98,14 @@ export function groupsOf(records, { kind, from, to }, shown) {
   return { total: list.length, groups };
 }
 
-/** All rows of the group at *at*. */
-export function rowsOfGroup(records, { kind, at }) {
-  return Array.from(listOf(records, kind)[at]?.rows ?? []);
+/** All rows of a group, named as `groupsOf` does; null where there is a later comparison. */
+export function rowsOfGroup(records, { comparison, kind, at }) {
+  const list = listOf(records, comparison, kind);
+  return list && Array.from(list[at]?.rows ?? []);
 }
 
-function listOf(records, kind) {
-  return held?.records === records ? held.lists[kind] : [];
+function listOf(records, comparison, kind) {
+  return held?.records === records && held.comparison === comparison ? held.lists[kind] : null;
 }
 
 /** Rows to compare, in the order of the manifest, and how many have a hash. */

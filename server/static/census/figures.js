@@ -12,7 +12,7 @@ const MOST_NAMES = 12;
  * @returns {Object} `formats`, `modes`, `labels`, `flags`: {list: [{key, rows}], others}, most first, rows
  *   of what is not in the list in `others`; `side` (the longer one, pixels), `bytes` (of files), `ms`
  *   (of rows that were fetched): {rows, buckets: [{from, below, rows}], median, p95, most, sum};
- *   `shapes`; `animated`; `pixels` of all pictures; `flagged` rows
+ *   `shapes`; `animated`; `pixels` of all pictures; `flagged` and `failed` rows
  */
 export function figuresOf(records) {
   const rows = records.length;
@@ -23,7 +23,7 @@ export function figuresOf(records) {
   const shapes = { landscape: 0, portrait: 0, square: 0 };
   const names = { formats: [], modes: [], labels: [] };
   const flags = new Array(records.flagNames.length).fill(0);
-  let [animated, pixels, flagged] = [0, 0, 0];
+  let [animated, pixels, flagged, failed] = [0, 0, 0, 0];
   for (let row = 0; row < rows; row++) {
     const [width, height] = [records.width.at(row), records.height.at(row)];
     if (width && height) {
@@ -34,6 +34,7 @@ export function figuresOf(records) {
     if (records.bytes.at(row) >= 0) sizes[counts.sizes++] = records.bytes.at(row);
     if (records.ms.at(row) >= TIMES[0]) times[counts.times++] = records.ms.at(row);
     if (records.marks.at(row) & MARK.animated) animated += 1;
+    if (records.code.at(row) !== 0) failed += 1;
     more(names.formats, records.format.at(row));
     more(names.modes, records.mode.at(row));
     more(names.labels, records.label.at(row));
@@ -43,6 +44,7 @@ export function figuresOf(records) {
   }
   return {
     rows,
+    failed,
     formats: ranked(names.formats, records.formats),
     modes: ranked(names.modes, records.modes),
     labels: ranked(names.labels, records.labels),

@@ -7,13 +7,14 @@
  */
 import { Column, Names } from "./grown.js";
 import { Lines } from "./lines.js";
+import { mayPass } from "./passing.js";
 
 /** So many rows, and so much of lines, are kept. What comes behind them is counted only. */
 export const MOST_ROWS = 500_000;
 export const MOST_BYTES = 768 * 1024 * 1024;
 
 /** Bits of the column `marks`. */
-export const MARK = { placeholder: 1, animated: 2, repeated: 4, thumbnail: 8, hashed: 16, retryable: 32 };
+export const MARK = { placeholder: 1, animated: 2, repeated: 4, thumbnail: 8, hashed: 16, retryable: 32 }; // retryable: may pass
 
 /** The host of a URL as it is written, lower case; null where there is none. */
 export function hostOf(url) {
@@ -93,7 +94,7 @@ export class Records {
         (Number.isInteger(fetch?.same_as) ? MARK.repeated : 0) |
         (record.thumbnail ? MARK.thumbnail : 0) |
         (hash ? MARK.hashed : 0) |
-        (error?.retryable ? MARK.retryable : 0),
+        (error && mayPass(error) ? MARK.retryable : 0),
     );
     const said = record.prediction ? told(record.prediction) : { label: null, flags: [] };
     this.label.push(this.labels.number(said.label));

@@ -22,7 +22,7 @@ const SORT_MS = 700;
  * @property {string} [label] of a prediction
  * @property {string} [mark] a name of `MARK`
  * @property {[string, number, number]} [range] a column (`bytes`, `ms`, `side`), from, below
- * @property {number[]} [rows] these rows only
+ * @property {number[]} [rows] of these rows only, in this order
  * @property {string} [sort] `arrival` (as it is without), `index`, `id`, `url`, `format`, `pixels`, `bytes`, `ms`, `code`
  * @property {boolean} [descending]
  */
@@ -61,13 +61,11 @@ export class Selection {
   }
 
   #look() {
-    const end = this.#records.length;
-    if (this.view.rows) {
-      for (; this.#seen < this.view.rows.length; this.#seen++) this.#found.push(this.view.rows[this.#seen]);
-      return;
-    }
+    const { rows } = this.view;
+    const end = rows ? rows.length : this.#records.length;
     for (; this.#seen < end; this.#seen++) {
-      if (this.#matches(this.#seen)) this.#found.push(this.#seen);
+      const row = rows ? rows[this.#seen] : this.#seen;
+      if (this.#matches(row)) this.#found.push(row);
     }
   }
 

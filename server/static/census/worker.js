@@ -6,7 +6,7 @@
  * answer has it). It tells: `state`, at most ten times a second.
  */
 import { Census } from "./census.js";
-import { compare, compared, groupsOf, rowsOfGroup } from "./duplicates.js";
+import { compare, compared, forget, groupsOf, rowsOfGroup } from "./duplicates.js";
 import { failedList, failuresOf } from "./failures.js";
 import { figuresOf } from "./figures.js";
 import { PictureUrls } from "./picture_urls.js";
@@ -54,10 +54,7 @@ const ANSWERS = {
   failures: (args) => failuresOf(census.records, args, shown),
   failedList: (args) => failedList(census.records, args),
   figures: () => ({ ...figuresOf(census.records), received: census.tally.received, files: census.tally.files }),
-  duplicates(args) {
-    const mine = census;
-    return compare(mine.records, args, () => mine !== census);
-  },
+  duplicates: (args) => compare(census.records, args),
   duplicatesDone: () => compared(),
   duplicateGroups: (args) => groupsOf(census.records, args, shown),
   duplicateRows: (args) => rowsOfGroup(census.records, args),
@@ -80,6 +77,7 @@ function begin({ request, expected, number: given }) {
   census?.stop();
   census = new Census(request, expected);
   selection = null;
+  forget();
   pictureUrls.clear();
   told = -1;
   number = given;

@@ -1,23 +1,24 @@
 /** The description of the API, read with Swagger UI. Where the service has a key it is asked for,
  *  sent along to fetch the description, and given to Swagger UI, which sends it with what is tried. */
-import { local, session } from "../page/stored.js";
+import { keepKey, keyOf, NO_KEY, withKey } from "../page/key.js";
+import { local } from "../page/stored.js";
 
-const KEPT = "imagecensus.key"; // the page at / reads it too
 const THEME = "imagecensus.theme"; // it keeps which one was chosen
 const PLACE = "/api/v1/openapi.json";
 const byId = (id) => document.getElementById(id);
 
 async function begin() {
-  const key = session.get(KEPT);
-  const headers = key ? { Authorization: `Bearer ${key}` } : {};
-  const answer = await fetch(PLACE, { headers });
-  if (answer.status === 401) return ask(key !== null);
+  const key = keyOf();
+  byId("failed").hidden = true;
+  const answer = await fetch(PLACE, { headers: withKey() });
+  if (answer.status === 401) return ask(key === null ? "" : "The one that was given is wrong.");
   if (!answer.ok) throw new Error(`${PLACE} answers ${answer.status}`);
   show(await answer.json(), key);
 }
 
-function ask(wrong) {
-  if (wrong) byId("why").textContent = "The one that was given is wrong.";
+/** Ask for the key; with *why* that tells what is wrong with the one before. */
+function ask(why) {
+  if (why) byId("why").textContent = why;
   byId("key").hidden = false;
   byId("key-input").focus();
 }
@@ -52,6 +53,7 @@ function colour() {
 function fail(error) {
   byId("failed").textContent = `The description cannot be shown: ${error.message}`;
   byId("failed").hidden = false;
+  if (keyOf() !== null) ask("It may be the key that was given: it can be given again.");
 }
 
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -59,7 +61,7 @@ system.addEventListener("change", colour);
 colour();
 byId("key").addEventListener("submit", (event) => {
   event.preventDefault();
-  session.set(KEPT, byId("key-input").value.trim());
-  begin().catch(fail);
+  if (keepKey(byId("key-input").value)) begin().catch(fail);
+  else ask(NO_KEY);
 });
 begin().catch(fail);

@@ -17,13 +17,14 @@ export class Problem extends Error {
 }
 
 /**
- * Ask; where the key is wrong or missing it is asked for, until one is right or none is given.
+ * Ask; where the key is wrong or missing it is asked for, until one is right or none is given. With
+ * `asksKey: false` that is a problem like any other.
  *
  * @returns {Promise<Object|null>} the answer, null where there is no content
  * @throws {Problem}
  */
-export async function ask(method, path, { body, headers = {}, signal } = {}) {
-  const response = await respond(method, path, { body, headers, signal });
+export async function ask(method, path, options = {}) {
+  const response = await respond(method, path, options);
   if (response.status === 204) return null;
   try {
     return await response.json();
@@ -33,7 +34,7 @@ export async function ask(method, path, { body, headers = {}, signal } = {}) {
 }
 
 /** The same, for an answer that is read by whoever asks. @returns {Promise<Response>} a good one */
-export async function respond(method, path, { body, headers = {}, signal } = {}) {
+export async function respond(method, path, { body, headers = {}, signal, asksKey = true } = {}) {
   for (;;) {
     const used = keyOf();
     let response;
@@ -45,7 +46,7 @@ export async function respond(method, path, { body, headers = {}, signal } = {})
     }
     if (response.ok) return response;
     // While this was under way another may have been given.
-    if (response.status === 401 && (keyOf() !== used || (await askForKey()))) continue;
+    if (response.status === 401 && (keyOf() !== used || (asksKey && (await askForKey())))) continue;
     throw new Problem(response.status, await problemIn(response));
   }
 }

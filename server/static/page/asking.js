@@ -3,10 +3,11 @@ import { ask, jobPath, Problem } from "./api.js";
 import { byId, choices, make, say } from "./dom.js";
 import { withKey } from "./key.js";
 import { ListField } from "./listfield.js";
-import { TYPES } from "./lists.js";
+import { TYPES } from "./listtype.js";
 import { Predictors } from "./predictors.js";
 
 const THUMBNAIL = 96;
+const JOB_MS = 10_000; // so long a job is asked where its results begin
 
 const WHAT = [
   ["thumbnails", "pictures and all facts"],
@@ -42,35 +43,74 @@ export class Asking {
     client.addEventListener("state", ({ detail }) => this.#answered(detail));
   }
 
-  /** Show the results of a job as a census of its own: those behind the cursor *after*, where some were released. */
-  showJob(job, expected = null, after = null) {
-    const path = `${jobPath(job)}/results?follow=1${after === null ? "" : `&after=${after}`}`;
-    this.#begin({ path, method: "GET", headers: {}, resumable: true }, expected, `Job ${job}`);
+  /**
+   * Show the results of a job as a census of its own: those behind the cursor *after*, null where none
+   * were released. Without it the job is asked.
+   */
+  async showJob(job, expected = null, after = undefined) {
+    const turn = ++this.#turn;
+    this.#shows(`Job ${job}`);
     history.replaceState(null, "", `?job=${encodeURIComponent(job)}${location.hash}`); // for a reload, or somebody else
+    const known = after === undefined ? await this.#known(job) : { expected, after, sure: false };
+    if (turn !== this.#turn) return; // something else is shown by now
+    const path = `${jobPath(job)}/results?follow=1${known.after === null ? "" : `&after=${known.after}`}`;
+    this.#last = { request: { path, method: "GET", headers: {}, resumable: true }, expected: known.expected, job, sure: known.sure };
+    this.#send();
+  }
+
+  /** Where the results of a job begin, how many they come to, and whether that is sure. */
+  async #known(job) {
+    try {
+      const { rows, released } = await ask("GET", jobPath(job), { asksKey: false, signal: AbortSignal.timeout(JOB_MS) });
+      return { expected: rows.total ?? rows.expected, after: released, sure: true };
+    } catch (error) {
+      // Its results are refused likewise, and there it is told why, a key is asked for, or waited for the service.
+      return { expected: null, after: null, sure: error.status === 404 || error.status === 410 };
+    }
   }
 
   /** Whether what is shown now ends with the page. */
   get fleeting() {
-    return this.#last !== null && !this.#last[0].resumable;
+    return this.#last !== null && !this.#last.request.resumable;
   }
 
   /** A job is named; what was refused is put right in the form. */
-  #answered({ state, start, problem }) {
+  #answered({ state, start, problem, rows }) {
     if (start?.job) say(this.brief.firstElementChild, `Job ${start.job} · ${start.manifest ?? "rows of the request"}`);
-    if (state === "refused" && this.form.hidden && problem.status !== 401 && !this.#last[0].resumable) this.open();
+    const { request, job, sure } = this.#last;
+    if (state === "cut" && rows === 0 && !request.resumable && this.form.hidden) return this.open();
+    if (state !== "refused") return;
+    if (problem.status === 410 && rows === 0 && job && !sure) {
+      this.#last.sure = true; // results were released since that was known: once more, from where they begin now
+      this.showJob(job);
+    } else if (this.form.hidden && problem.status !== 401 && !request.resumable) this.open();
   }
 
   /** Ask the same once more: there is a key now. */
   again() {
-    this.#begin(...this.#last);
+    const { request, expected, words, file, job } = this.#last;
+    if (job) this.showJob(job);
+    else this.#begin(request, expected, words, file);
   }
 
-  #last = null;
+  #last = null; // what was asked for: {request, expected, words, file} of a list, {request, expected, job, sure} of a job
+  #turn = 0; // of showing: what is known of a job later counts no more
 
-  #begin(request, expected, words) {
-    this.#last = [request, expected, words];
-    if (!request.resumable && location.search) history.replaceState(null, "", `${location.pathname}${location.hash}`);
-    this.#client.begin({ ...request, headers: withKey(request.headers) }, expected);
+  #begin(request, expected, words, file) {
+    this.#turn += 1;
+    this.#last = { request, expected, words, file };
+    if (location.search) history.replaceState(null, "", `${location.pathname}${location.hash}`);
+    this.#send();
+    this.#shows(words);
+  }
+
+  #send() {
+    const { request, expected, file = null } = this.#last;
+    this.#client.begin({ ...request, headers: withKey(request.headers) }, expected, file);
+  }
+
+  /** The form makes room for what was asked for. */
+  #shows(words) {
     this.#brief(words);
     this.go("pictures");
   }
@@ -91,7 +131,7 @@ export class Asking {
       { onsubmit: (event) => (event.preventDefault(), this.#submit(false)) },
       make("h2", {}, "Which pictures?"),
       make("p", { class: "lead" }, "Drop a list of image URLs here, paste it, or name a file on the server. Every row is answered: with the facts of its picture, or with the reason why there are none."),
-      make("label", { for: "list", class: "field" }, "One URL a line, or id and URL; TSV, CSV, NDJSON"),
+      make("label", { for: "list", class: "field" }, "One URL a line, or columns of which one is named url and, maybe, one id; TSV, CSV, NDJSON, JSON"),
       this.#list.element,
       make(
         "div",
@@ -178,7 +218,7 @@ export class Asking {
     }
     const expected = options.limit ? Math.min(options.limit, list?.expected ?? options.limit) : (list?.expected ?? null);
     if (asJob) return this.#handIn(request);
-    this.#begin(request, expected, `${list?.name ?? named} · ${this.#parts.what.selectedOptions[0].textContent}`);
+    this.#begin(request, expected, `${list?.name ?? named} · ${this.#parts.what.selectedOptions[0].textContent}`, list?.file);
   }
 
   /** Pressed twice, a list is one job all the same. */

@@ -14,6 +14,7 @@ export class Client extends EventTarget {
   #worker = new Worker(trusted?.createScriptURL(WORKER) ?? WORKER, { type: "module" });
   #asked = new Map();
   #number = 0;
+  #list = null;
   #census = 0; // the number of the one that was begun last
 
   constructor() {
@@ -26,8 +27,8 @@ export class Client extends EventTarget {
     this.#worker.onmessage = ({ data }) => {
       if (data.say === "state") {
         if (data.census !== this.#census) return; // of the one before: it was under way when this was begun
-        this.state = data;
-        this.dispatchEvent(new CustomEvent("state", { detail: data }));
+        this.state = { ...data, list: this.#list };
+        this.dispatchEvent(new CustomEvent("state", { detail: this.state }));
       } else if (data.say === "answer") {
         const { resolve, reject } = this.#asked.get(data.number);
         this.#asked.delete(data.number);
@@ -47,9 +48,11 @@ export class Client extends EventTarget {
    *
    * @param {Object} request path, method, headers, body; `resumable` for the results of a job
    * @param {number|null} expected rows, where that is known
+   * @param {string|null} list the name of the file that is sent: the service is told its lines only
    */
-  begin(request, expected = null) {
+  begin(request, expected = null, list = null) {
     this.state = null;
+    this.#list = list;
     this.dispatchEvent(new Event("begin"));
     this.#worker.postMessage({ do: "begin", request, expected, number: ++this.#census });
   }

@@ -1,4 +1,5 @@
 /** One record, whole: facts, how it was fetched, what went wrong, what is predicted, and the line. */
+import { mayPass } from "../census/passing.js";
 import { byId, make } from "./dom.js";
 import { predictionOf } from "./predicted.js";
 import { pictureOf, toneOf } from "./record.js";
@@ -41,7 +42,7 @@ function facts(record) {
   };
   tell("URL", record.url ? make("a", { href: safe(record.url), target: "_blank", rel: "noreferrer noopener" }, record.url) : null);
   if (error) tell("failed", make("span", {}, make("span", { class: `tag ${toneOf(error)}` }, error.code), ` ${error.message}`));
-  if (error) tell("stage", `${error.stage}${error.retryable ? ", may pass when it is asked for again" : ""}`);
+  if (error) tell("stage", `${error.stage}${mayPass(error) ? ", may pass when it is asked for again" : ""}`);
   if (info) {
     tell("format", `${info.image_format ?? "–"}${info.image_mode ? `, ${info.image_mode}` : ""}${info.animated ? ", animated" : ""}`);
     tell("dimension", info.image_dimension?.join(" × "));

@@ -2,6 +2,7 @@
 import { ask, jobPath } from "./api.js";
 import { make } from "./dom.js";
 
+const OVER = ["stopped", "refused", "cut"]; // nothing more comes, and no last line
 const ASK_MS = 5000; // how often a job that runs is asked
 
 export class Diagnosis {
@@ -16,7 +17,7 @@ export class Diagnosis {
   show(state) {
     this.#state = state;
     const job = state.start?.job ?? null;
-    if (state.summary) this.hide();
+    if (state.summary || OVER.includes(state.state)) this.hide();
     else if (job !== null && job !== this.#asked) this.#ask((this.#asked = job));
     this.#draw(state, job);
   }

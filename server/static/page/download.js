@@ -9,8 +9,8 @@ export function download(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), HELD_MS);
 }
 
-/** A name for a file about a census: that of its manifest, without its ending. */
+/** A name for a file about a census: that of its list, without its ending. */
 export function nameOf(state) {
-  const name = String(state?.start?.manifest ?? "census").split("/").at(-1);
+  const name = String(state?.list ?? state?.start?.manifest ?? "census").split("/").at(-1);
   return name.replace(/(\.(tsv|csv|txt|ndjson|jsonl|parquet|json))?(\.(gz|zst))?$/i, "").replace(/[^\w.-]+/g, "-") || "census";
 }

@@ -15,21 +15,23 @@ export const FORMS = [
   ["parquet", "Parquet", "application/vnd.apache.parquet"],
 ];
 
-const resultsOf = (job) => `${jobPath(job)}/results`;
+/** Where results are; those that were released cannot be had, those behind them can. */
+const resultsOf = ({ id }, { released }) => `${jobPath(id)}/results${released ? `?after=${released}` : ""}`;
 
 /**
  * Have the results of *job* saved as a file.
  *
+ * @param {Object} job what is known of it
  * @param {Function} tell called with how many bytes have come
  * @throws {Problem} what the service says; {Error} the answer was cut
  */
-export async function download(job, [ending, , type], rows, tell) {
-  const name = `job-${job}.${ending}`;
+export async function download(job, [ending, , type], tell) {
+  const name = `job-${job.id}.${ending}`;
   if (ending === "ndjson" && keyOf() === null) {
-    await ask("GET", jobPath(job)); // what a link leads to cannot say that it is gone
-    return save(name, resultsOf(job));
+    const now = await ask("GET", jobPath(job.id)); // what a link leads to cannot say that it is gone
+    if (keyOf() === null) return save(name, resultsOf(job, now)); // it may have been asked for
   }
-  const response = await respond("GET", resultsOf(job), { headers: { Accept: type } });
+  const response = await respond("GET", resultsOf(job, job), { headers: { Accept: type } });
   let received = 0;
   const counted = response.body.pipeThrough(
     new TransformStream({
@@ -41,7 +43,7 @@ export async function download(job, [ending, , type], rows, tell) {
   );
   let file = null;
   try {
-    if (rows > LARGE_ROWS) file = await chosen(name);
+    if (job.rows.done > LARGE_ROWS) file = await chosen(name);
   } catch (error) {
     counted.cancel().catch(() => {}); // no file was chosen: the service need not hold the answer
     throw error;

@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 import { pictureOf } from "./record.js";
 import { bytes, count, some } from "./words.js";
 
-/** @param {Function} pictures shows all pictures of the group at a place */
+/** @param {Function} pictures shows all pictures of a group */
 export function drawGroup(element, group, pictures) {
   if (group === undefined) return element.replaceChildren();
   const hidden = group.size - group.members.length;
@@ -17,13 +17,13 @@ export function drawGroup(element, group, pictures) {
         { class: "twins-head" },
         make("strong", {}, some(group.size, "picture")),
         make("span", { class: "soft" }, saysOf(group)),
-        make("button", { type: "button", "aria-label": `Show these ${count(group.size)} in Pictures`, onclick: () => pictures(group.at) }, "Show in Pictures"),
+        make("button", { type: "button", "aria-label": `Show these ${count(group.size)} in Pictures`, onclick: () => pictures(group) }, "Show in Pictures"),
       ),
       make(
         "div",
         { class: "twins-strip" },
         group.members.map((member, place) => twin(member, place)),
-        hidden ? make("button", { type: "button", class: "twins-more", onclick: () => pictures(group.at) }, `${count(hidden)} more`) : null,
+        hidden ? make("button", { type: "button", class: "twins-more", onclick: () => pictures(group) }, `${count(hidden)} more`) : null,
       ),
     ),
   );

@@ -19,6 +19,7 @@ export class DuplicatesView {
   #wanted = null; // how the one is made that is, or will be, shown
   #next = 0;
   #timer = 0;
+  #sliding = 0;
   #parts;
   #list;
 
@@ -41,7 +42,6 @@ export class DuplicatesView {
   }
 
   #build() {
-    let sliding = 0;
     const parts = (this.#parts = {
       empty: make("div", { class: "empty" }, "Pictures that look alike stand side by side here. Drop a list above."),
       bits: make("input", {
@@ -53,8 +53,8 @@ export class DuplicatesView {
         value: BITS.usual,
         oninput: () => {
           this.#sayBits();
-          clearTimeout(sliding);
-          sliding = setTimeout(() => this.#compare(), SLIDING_MS);
+          clearTimeout(this.#sliding);
+          this.#sliding = setTimeout(() => this.#compare(), SLIDING_MS);
         },
       }),
       bitsSay: make("output", { for: "duplicates-bits", "aria-live": "off" }), // the slider says it
@@ -67,14 +67,16 @@ export class DuplicatesView {
     this.#list = new VirtualList({
       label: "Groups of pictures that look the same",
       height: HEIGHT,
-      draw: (element, group) => drawGroup(element, group, (at) => this.#pictures(at)),
+      draw: (element, group) => drawGroup(element, group, (one) => this.#pictures(one)),
       load: async (from, to) => {
         const kind = parts.kind.value;
         if (!this.#found) return { total: 0, items: [] };
-        const { total, groups } = await this.#client.ask("duplicateGroups", { kind, from, to });
-        return { total, items: groups };
+        const { comparison } = this.#found;
+        const answer = await this.#client.ask("duplicateGroups", { comparison, kind, from, to });
+        // Of one that is over no more is told: what the later one found has come before this answer.
+        return { total: answer?.total ?? 0, items: answer?.groups ?? [] };
       },
-      open: (group, at, event) => event.type === "keydown" && this.#pictures(at),
+      open: (group, at, event) => event.type === "keydown" && this.#pictures(group),
     });
     parts.body = make(
       "div",
@@ -101,7 +103,7 @@ export class DuplicatesView {
     const most = Number(bits.value);
     say(bitsSay, `${most} of 64 bits`);
     bits.setAttribute("aria-valuetext", `${most} of 64 bits`);
-    say(explained, `Perceptual hashes are compared. A group is the first picture of the list and all that differ from it by ${most ? `at most ${some(most, "bit")}` : "nothing"}; each picture is in one group.`);
+    say(explained, `Perceptual hashes are compared. A group is the first picture of the list and all that differ from it by ${most ? `at most ${some(most, "bit")}` : "nothing"}; each picture is in one group. Crops, turned and framed pictures have other hashes: they are not found.`);
   }
 
   #kinds(groups) {
@@ -116,6 +118,7 @@ export class DuplicatesView {
     this.#found = this.#wanted = null;
     this.#next = 0;
     clearTimeout(this.#timer);
+    clearTimeout(this.#sliding);
     this.#parts.body.hidden = true;
     this.#parts.empty.hidden = false;
     this.#parts.again.hidden = true;
@@ -158,8 +161,9 @@ export class DuplicatesView {
       clearInterval(watch);
       if (this.#wanted === how || this.#wanted === null) this.#comparing = false;
     }
-    if (found === null || this.#wanted !== how) return this.#came(); // the one before: of this one nothing may come any more
-    this.#found = found;
+    if (found === null || this.#wanted === null) return this.#came(); // the one before: of this one nothing may come any more
+    // Also where another distance is wanted by now: the worker holds these groups, no others.
+    this.#found = { ...found, bits: how.bits };
     this.#next = performance.now() + Math.max(REST_MS, 8000 * found.seconds);
     this.#show();
     this.#came(); // what came meanwhile
@@ -173,7 +177,7 @@ export class DuplicatesView {
     body.hidden = false;
     this.#kinds(groups);
     const took = seconds > 1 ? ` in ${span(seconds)}` : "";
-    say(told, groups.all ? `${some(groups.all, "group")} of ${some(rows, "picture")}, of ${count(compared)}${took}` : `None of ${some(compared, "picture")} looks like another${took}`);
+    say(told, groups.all ? `${some(groups.all, "group")} of ${some(rows, "picture")}, of ${count(compared)}${took}` : `${unlike(this.#found)}${took}`);
     this.#list.element.hidden = groups[kind.value] === 0;
     this.#list.reset({ scroll: false });
   }
@@ -185,10 +189,16 @@ export class DuplicatesView {
     say(empty, missing(state, this.#client.busy));
   }
 
-  async #pictures(at) {
-    const rows = await this.#client.ask("duplicateRows", { kind: this.#parts.kind.value, at });
-    this.#look({ rows });
+  async #pictures({ comparison, kind, at }) {
+    const rows = await this.#client.ask("duplicateRows", { comparison, kind, at });
+    if (rows) this.#look({ rows }); // else others are drawn in this moment
   }
+}
+
+/** That there is no group. */
+function unlike({ compared, bits }) {
+  if (compared < 2) return "One picture: there is no other to compare it with";
+  return `No two of ${count(compared)} pictures ${bits ? `differ by ${some(bits, "bit")} or less` : "have the same hash"}`;
 }
 
 /** Why there is nothing to compare, and how there would be. */

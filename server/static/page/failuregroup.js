@@ -7,6 +7,9 @@ import { count, percent, some } from "./words.js";
 
 const FEW = 6; // parts that are shown before somebody asks for all
 
+/** What tells a host, or an error, from others: `null` is the name of a host too. */
+export const partKey = (key) => (key === null ? "none" : `=${key}`);
+
 export class FailureGroup {
   #by;
   #sentences;
@@ -84,7 +87,7 @@ export class FailureGroup {
     drawBars(
       bars,
       shown.map(({ key, rows: some }) => ({
-        key: String(key),
+        key: partKey(key),
         words: key ?? "no host",
         rows: some,
         tone: "bad",

@@ -3,7 +3,7 @@ import { SENTENCES } from "./codes.js";
 import { Diagnosis } from "./diagnosis.js";
 import { download, nameOf } from "./download.js";
 import { make, say } from "./dom.js";
-import { FailureGroup } from "./failuregroup.js";
+import { FailureGroup, partKey } from "./failuregroup.js";
 import { keep } from "./keyed.js";
 import { drawBars } from "./bars.js";
 import { Pace } from "./pace.js";
@@ -132,7 +132,7 @@ export class FailuresView {
   #draw(found, by) {
     const { groups, more } = this.#parts;
     keep(groups, found.groups, {
-      keyOf: ({ key }) => `${by} ${key}`,
+      keyOf: ({ key }) => `${by} ${partKey(key)}`,
       made: () => {
         const group = new FailureGroup(by, SENTENCES, this.#look);
         this.#groups.set(group.element, group);
@@ -147,7 +147,7 @@ export class FailuresView {
   #doubt(found) {
     const { placeholders, doubts } = this.#parts;
     placeholders.hidden = found.placeholders.length === 0;
-    const bars = found.placeholders.map(({ key, rows }) => ({ key: String(key), words: key ?? "no host", rows, tone: "warn", go: () => this.#look({ mark: "placeholder", host: key }) }));
+    const bars = found.placeholders.map(({ key, rows }) => ({ key: partKey(key), words: key ?? "no host", rows, tone: "warn", go: () => this.#look({ mark: "placeholder", host: key }) }));
     drawBars(doubts, bars, { all: found.rows, label: "Suspected placeholders by host" });
   }
 

@@ -4,9 +4,11 @@ import { make, say } from "./dom.js";
 import { keep } from "./keyed.js";
 import { Pace } from "./pace.js";
 import { RateChart } from "./ratechart.js";
+import { lasted } from "./statewords.js";
 import { bytes, count, percent, some, span } from "./words.js";
 
 const LEAST_MS = 1000;
+const LEAST_SECONDS = 5; // of fewer, a chart of rows a second says nothing
 
 /** A card with bars; `rows` of a figure are all that it counts. */
 const CARDS = {
@@ -44,7 +46,7 @@ export class FiguresView {
       { class: "figures-view", hidden: true },
       make("section", { class: "card" }, make("h2", {}, "In all"), this.totals),
       cards,
-      make("section", { class: "card figures-wide" }, make("h2", {}, "Rows a second"), this.#chart.element),
+      (this.rate = make("section", { class: "card figures-wide" }, make("h2", {}, "Rows a second"), this.#chart.element)),
     );
     root.append(this.empty, this.body);
     client.addEventListener("begin", () => this.#begin());
@@ -91,7 +93,9 @@ export class FiguresView {
     this.#buckets("side", found.side, pixels, sides(found));
     this.#buckets("bytes", found.bytes, bytes, spread(found.bytes, bytes));
     this.#buckets("ms", found.ms, time, `${spread(found.ms, time)} Of ${some(found.ms.rows, "row")} that were fetched, failed ones too.`);
-    this.#chart.draw(state.series);
+    // What a job recorded is read back faster than it was made: when, nobody can tell here.
+    this.rate.hidden = state.series.ok.length * state.series.step < LEAST_SECONDS || lasted(state) > state.seconds;
+    if (!this.rate.hidden) this.#chart.draw(state.series);
   }
 
   /** @param {[string, string][]} pairs what, and how much of it in words */
@@ -159,8 +163,10 @@ function formats({ animated, formats: { list } }) {
   return `${some(list.length, "format")}${animated ? `, ${some(animated, "picture")} animated` : ""}.`;
 }
 
-function totals({ rows, received, files, bytes: sizes, pixels: area, side }, state) {
-  const pairs = [["rows", `${count(state.rows)}: ${count(state.ok)} ok, ${count(state.failed)} failed`]];
+function totals({ rows, failed, received, files, bytes: sizes, pixels: area, side }, state) {
+  // While they come the last state is a moment older than the figures.
+  const [all, bad] = state.notKept ? [state.rows, state.failed] : [rows, failed];
+  const pairs = [["rows", `${count(all)}: ${count(all - bad)} ok, ${count(bad)} failed`]];
   if (rows < state.rows) pairs.push(["shown here", `the first ${count(rows)} rows, which are held`]);
   if (side.rows) pairs.push(["pictures", `${count(side.rows)}, of ${count(area / 1e6)} million pixels`]);
   if (sizes.rows) pairs.push(["their files", `${bytes(sizes.sum)} in ${some(sizes.rows, "file")} whose size is known`]);

@@ -24,6 +24,7 @@ function moment(text) {
 export class JobCard {
   #parts = {};
   #commandsFor = "";
+  #under = new Set(); // what is under way with it: `act` (cancel, delete), `download`
 
   /** @param {Object} acts `show`, `cancel`, `remove`, `download(card, form)`: what its buttons do */
   constructor(job, acts) {
@@ -40,6 +41,7 @@ export class JobCard {
       codes: make("p", { class: "job-codes" }),
       reason: make("p", { class: "note", hidden: true }),
       says: make("ul", { class: "job-says", hidden: true }),
+      saving: make("p", { class: "note", hidden: true }), // not read out each time
       told: make("p", { class: "problem", role: "alert", hidden: true }),
       show: button("Show records", acts.show),
       forms: make("span", { class: "job-forms", role: "group", "aria-label": "Save results as" }),
@@ -60,6 +62,7 @@ export class JobCard {
       parts.reason,
       parts.says,
       make("div", { class: "job-buttons" }, parts.show, parts.forms, make("span", { class: "push" }, parts.cancel, parts.remove)),
+      parts.saving,
       parts.told,
       parts.commands,
     );
@@ -69,7 +72,7 @@ export class JobCard {
   /** Say what is known of it now. */
   update(job) {
     this.job = job;
-    const { pill, manifest, kind, when, show, cancel } = this.#parts;
+    const { pill, manifest, kind, when } = this.#parts;
     const state = job.paused && isOpen(job) ? "paused" : job.state;
     pill.dataset.state = state;
     say(pill, STATES[state] ?? state);
@@ -81,21 +84,42 @@ export class JobCard {
     say(when, ended(job));
     this.#numbers(job);
     this.#reasons(job, state);
+    this.#buttons(job);
+  }
+
+  /** Those that can be pressed: none twice while what it does is under way, whatever is known meanwhile. */
+  #buttons(job) {
+    const { show, cancel, remove } = this.#parts;
+    const acts = this.#under.has("act");
     cancel.hidden = !isOpen(job);
-    show.disabled = job.state === "queued" && job.rows.done === 0 && !this.#began();
+    cancel.disabled = remove.disabled = acts;
+    show.disabled = acts || (job.state === "queued" && job.rows.done === 0 && !this.#began());
+    const saves = acts || this.#under.has("download");
     for (const [at, button] of this.forms.entries()) {
-      button.disabled = at > 0 ? job.state !== "done" : job.rows.done === 0;
+      button.disabled = saves || (at > 0 ? job.state !== "done" : job.rows.done === 0);
       button.title = at > 0 && job.state !== "done" ? "A table is of all rows: when the job is done" : isOpen(job) ? "What is there so far" : "";
     }
   }
 
-  /** Tell of something that was tried with it; nothing takes it away. */
-  tell(words, grave = true) {
+  /** Something is done with it, an `act` or a `download`, or no longer. */
+  under(kind, goesOn) {
+    if (goesOn) this.#under.add(kind);
+    else this.#under.delete(kind);
+    this.#buttons(this.job);
+  }
+
+  /** Tell of something that was tried with it; only what is tried next takes it away. */
+  tell(words) {
     const { told } = this.#parts;
-    told.className = grave ? "problem" : "note";
-    told.setAttribute("aria-live", grave ? "assertive" : "off"); // how much has come is not read out each time
     say(told, words);
     told.hidden = words === "";
+  }
+
+  /** Say how far a download is, with an empty text that there is none. */
+  saving(words) {
+    const { saving } = this.#parts;
+    say(saving, words);
+    saving.hidden = words === "";
   }
 
   /** Have it seen: it was just handed in. */

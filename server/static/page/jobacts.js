@@ -23,7 +23,7 @@ export class JobActs {
     const { id, rows } = card.job;
     const says = ["Rows that nobody has begun get no record.", `${some(rows.done, "record")} that came so far are kept, and can be had.`];
     if (!(await confirmed({ title: "Cancel this job?", says, yes: "Cancel the job", no: "Let it run" }))) return;
-    await this.#act(card, async () => card.update(await ask("POST", `${jobPath(id)}/cancel`)));
+    await this.#act(card, "act", async () => card.update(await ask("POST", `${jobPath(id)}/cancel`)));
   };
 
   remove = async (card) => {
@@ -33,25 +33,22 @@ export class JobActs {
       isOpen(card.job) ? "It has not ended: what is under way is dropped." : manifest === "upload" ? "" : "The list itself is not touched.",
     ].filter(Boolean);
     if (!(await confirmed({ title: "Delete this job?", says, yes: "Delete it" }))) return;
-    await this.#act(card, async () => {
+    await this.#act(card, "act", async () => {
       await ask("DELETE", jobPath(id));
       this.#removed(id);
     });
   };
 
   download = async (card, form) => {
-    const progress = (received) => card.tell(`${form[1]}: ${bytes(received)} so far…`, false);
-    await this.#act(card, async () => {
-      await download(card.job.id, form, card.job.rows.done, progress);
-      card.tell("");
-    });
+    const progress = (received) => card.saving(`${form[1]}: ${bytes(received)} so far…`);
+    await this.#act(card, "download", () => download(card.job, form, progress));
+    card.saving("");
   };
 
   /** Do it, and say so where it cannot be done. */
-  async #act(card, act) {
+  async #act(card, kind, act) {
     card.tell("");
-    const buttons = [...card.element.querySelectorAll("button")].filter((button) => !button.disabled);
-    for (const button of buttons) button.disabled = true;
+    card.under(kind, true);
     try {
       await act();
     } catch (error) {
@@ -59,8 +56,7 @@ export class JobActs {
       card.tell(refusal(error));
       if (!(error instanceof Problem)) console.warn(error);
     } finally {
-      for (const button of buttons) button.disabled = false;
-      card.update(card.job);
+      card.under(kind, false);
     }
   }
 }

@@ -10,9 +10,9 @@ export class ListField {
   element = make("div", { class: "drop" });
   #how;
   #held = null;
-  #taken = 0; // files that were given
+  #taken = 0; // files and large texts that were given
   #text = make("textarea", { id: "list", rows: 4, placeholder: SAMPLE, spellcheck: false, autocapitalize: "off", onpaste: (event) => this.#paste(event), oninput: () => this.#how.told("") });
-  #file = make("input", { type: "file", id: "file", accept: ".tsv,.csv,.txt,.ndjson,.jsonl,.parquet,.gz,.zst", hidden: true, onchange: () => this.#take(this.#file.files[0]) });
+  #file = make("input", { type: "file", id: "file", accept: ".tsv,.tab,.csv,.txt,.ndjson,.jsonl,.json,.parquet,.gz,.zst", hidden: true, onchange: () => this.#take(this.#file.files[0]) });
   /** To choose a file with. */
   chooser = [make("button", { type: "button", onclick: () => this.#file.click() }, "Choose a file…"), this.#file];
 
@@ -47,9 +47,11 @@ export class ListField {
     addEventListener("dragleave", (event) => event.relatedTarget === null && over(false));
     addEventListener("drop", (event) => {
       over(false);
-      if (!event.dataTransfer.files.length) return;
+      const { files } = event.dataTransfer;
+      if (!files.length) return;
       event.preventDefault();
-      this.#take(event.dataTransfer.files[0]);
+      if (files.length > 1) this.#how.told(`${files.length} files were dropped, and none was taken: drop one at a time.`);
+      else this.#take(files[0]);
     });
   }
 
@@ -69,7 +71,10 @@ export class ListField {
     const text = event.clipboardData.getData("text/plain");
     if (text.length <= LARGE_TEXT) return;
     event.preventDefault();
-    this.#hold(await HeldList.ofText(text));
+    const { value, selectionStart, selectionEnd } = this.#text;
+    const turn = ++this.#taken;
+    const list = await HeldList.ofText(value.slice(0, selectionStart) + text + value.slice(selectionEnd));
+    if (turn === this.#taken) this.#hold(list);
   }
 
   /** Keep a list that is not shown as text. */

@@ -1,71 +1,77 @@
 /** What somebody dropped, pasted or named, as the request it becomes. */
+import { beginsArray, linesOfJson, mayBeList } from "./jsonlist.js";
+import { TYPES, typeOf } from "./listtype.js";
 import { some } from "./words.js";
 
-export const TYPES = {
-  tsv: "text/tab-separated-values",
-  csv: "text/csv",
-  ndjson: "application/x-ndjson",
-  jsonl: "application/x-ndjson",
-  parquet: "application/vnd.apache.parquet",
-  txt: "text/tab-separated-values",
-};
+const LOOKED_BYTES = 65536;
+/** JSON that is no NDJSON is read whole before it is sent. */
+const JSON_MIB = 64;
 
 /** A list that is held here: a file, or text. */
 export class HeldList {
-  /** @param {Blob} blob */
-  constructor(blob, name, type, expected = null) {
-    Object.assign(this, { blob, name, type, expected });
+  /** @param {Blob} blob @param {string|null} file the name of the file, where it is one */
+  constructor(blob, name, type, expected, file = null) {
+    Object.assign(this, { blob, name, type, expected, file });
   }
 
-  /** @throws {Error} a file whose name says nothing of what it is, and whose beginning neither */
+  /** @throws {Error} a file of which neither name nor beginning says what it is, or JSON that cannot be read */
   static async ofFile(file) {
     const name = file.name.toLowerCase().replace(/\.(gz|zst)$/, "");
     const packed = name !== file.name.toLowerCase();
     const ending = name.split(".").at(-1);
-    const type = (Object.hasOwn(TYPES, ending) ? TYPES[ending] : null) ?? (packed ? null : await seen(file));
-    if (type === null) throw new Error(`${file.name}: give a .tsv, .csv, .ndjson or .parquet file, plain, .gz or .zst`);
-    return new HeldList(file, file.name, type, packed || type === TYPES.parquet ? null : await linesIn(file));
+    const json = ending === "json";
+    if (json && packed) throw new Error(`${file.name}: JSON is taken plain; packed, give NDJSON, a value a line`);
+    let type = Object.hasOwn(TYPES, ending) ? TYPES[ending] : null;
+    if (type === null && !packed) {
+      const lines = await jsonIn(file);
+      if (lines !== null) return new HeldList(lines, file.name, TYPES.ndjson, await linesIn(lines), file.name);
+      type = json ? TYPES.ndjson : await typeIn(file);
+    }
+    if (type === null) throw new Error(`${file.name}: give a .tsv, .csv, .ndjson, .json or .parquet file, plain, .gz or .zst`);
+    return new HeldList(file, file.name, type, packed || type === TYPES.parquet ? null : await linesIn(file), file.name);
   }
 
-  /** Text as it stands there; a JSON array, which is taken in files only, as a line for each member. */
+  /** Text as it stands there; a JSON array as a line for each element. */
   static async ofText(text) {
-    const members = array(text);
-    const blob = new Blob([members ?? text]);
+    const lines = linesIfJson(text);
+    const blob = new Blob([lines ?? text]);
     const rows = await linesIn(blob);
-    return new HeldList(blob, some(rows, "pasted line"), members === null ? typeOf(text.slice(0, 65536)) : TYPES.ndjson, rows);
+    return new HeldList(blob, some(rows, "pasted line"), lines === null ? typeOf(text.slice(0, LOOKED_BYTES)) : TYPES.ndjson, rows);
   }
 }
 
-/** The same of a file, null where it is no text: a picture, a table of a spreadsheet. */
-async function seen(file) {
-  const text = await file.slice(0, 65536).text();
+/** The type of a file by its beginning; null where it is no text: a picture, a table of a spreadsheet. */
+async function typeIn(file) {
+  const text = await file.slice(0, LOOKED_BYTES).text();
   return text.includes("\0") ? null : typeOf(text);
 }
 
-const LOOKED_LINES = 20;
-
-/** The media type of a manifest by its beginning. */
-export function typeOf(text) {
-  const lines = text.replace(/^\uFEFF/, "").split(/\r?\n/).filter((part) => part.trim()).slice(0, LOOKED_LINES);
-  const [first = ""] = lines;
-  if (first.trimStart().startsWith("{")) return TYPES.ndjson;
-  if (first.includes("\t")) return TYPES.tsv;
-  const heads = /[,;]/.test(first) && /(^|[,;])\s*"?url"?\s*([,;]|$)/i.test(first);
-  // A URL behind a comma; commas within one are no reason.
-  const holds = (line) => /^("[^"]*"|[^,;:]*)([,;]("[^"]*"|[^,;:]*))*[,;]\s*"?[a-z][a-z0-9+.-]*:\/\//i.test(line);
-  return heads || lines.some(holds) ? TYPES.csv : TYPES.tsv;
+/** The lines of a file that is a list as JSON; null where it is something else. */
+async function jsonIn(file) {
+  const begin = await file.slice(0, LOOKED_BYTES).text();
+  if (file.size > JSON_MIB * 1024 * 1024) {
+    if (!mayBeList(begin)) return null;
+    throw new Error(`${file.name}: a JSON array of more than ${JSON_MIB} MiB is not taken here: make NDJSON of it, a value a line, or put it into the server's data folder and name it`);
+  }
+  if (!mayBeJson(begin)) return null;
+  try {
+    const lines = linesOfJson(await file.text());
+    return lines === null ? null : new Blob([lines]);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    if (!beginsArray(begin)) return null; // NDJSON, most likely
+    throw new Error(`${file.name} begins as a JSON array, and is none: ${error.message}`);
+  }
 }
 
-/** The lines of NDJSON that a JSON array is; null where the text is none. */
-function array(text) {
-  if (!text.trimStart().startsWith("[")) return null;
-  let members;
+const mayBeJson = (text) => /^[\uFEFF \t\r\n]*[[{]/.test(text);
+
+function linesIfJson(text) {
   try {
-    members = JSON.parse(text);
+    return mayBeJson(text) ? linesOfJson(text) : null;
   } catch {
     return null;
   }
-  return members.map((member) => JSON.stringify(typeof member === "string" ? { url: member } : member)).join("\n");
 }
 
 const COUNTED_BYTES = 256 * 1024 * 1024;

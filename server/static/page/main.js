@@ -24,17 +24,22 @@ const look = (view) => {
   pictures.look(view);
   tabs.go("pictures");
 };
-const tabs = new Tabs({
+const views = {
   pictures,
   failures: new FailuresView(byId("view-failures"), client, look),
   figures: new FiguresView(byId("view-figures"), client, look),
   duplicates: new DuplicatesView(byId("view-duplicates"), client, look),
   jobs: new JobsView(byId("view-jobs"), asking),
-});
+};
+const tabs = new Tabs(views);
 new Progress(client, () => asking.again());
 
 const named = new URLSearchParams(location.search).get("job");
-if (named) asking.showJob(named);
+if (named) {
+  const view = location.hash.slice(1);
+  asking.showJob(named);
+  if (Object.hasOwn(views, view)) tabs.go(view); // as it was before a reload
+}
 
 const badge = byId("badge-failures");
 client.addEventListener("state", ({ detail }) => {

@@ -22,7 +22,7 @@ export class PicturesView {
   #frame = make("div", { class: "empty" }, "Each row of your list will stand here as soon as it is answered. Drop a list above.");
   #none = make("p", { class: "empty none", hidden: true }, "No row is like that. ", make("button", { type: "button", onclick: () => this.look({}) }, "Show all rows"));
   #narrow = matchMedia("(max-width: 760px)");
-  #acrossNow = 1;
+  #size = null; // what the list was built for
   #each = 1; // records in an item of the list
   #upper = 0; // the record at the upper edge when the list was built
   #turnButton = make("button", { type: "button", "aria-pressed": "false", onclick: () => this.#turn() }, "Wall");
@@ -34,12 +34,13 @@ export class PicturesView {
     root.append(this.#bar.element, this.#none, this.#frame);
     client.addEventListener("begin", () => this.#begin());
     client.addEventListener("state", () => this.#came());
-    this.#narrow.addEventListener("change", () => this.#list && this.#build());
-    new ResizeObserver(() => this.#wall && this.#list && this.#across() !== this.#acrossNow && this.#build()).observe(root);
+    this.#narrow.addEventListener("change", () => this.#fit());
+    new ResizeObserver(() => this.#fit()).observe(root);
   }
 
   show() {
     this.#shown = true;
+    this.#fit();
     this.#came();
   }
 
@@ -67,8 +68,19 @@ export class PicturesView {
     this.#version = -1;
     this.#bar.element.hidden = false;
     this.#none.hidden = true;
-    this.#build();
+    this.#size = "";
+    [this.#list, this.#upper] = [null, 0];
+    this.#fit();
     this.look({});
+  }
+
+  /** Build the list where it was built for another size, or not at all: what is hidden has no size. */
+  #fit() {
+    if (this.#size === null || !this.root.clientWidth) return;
+    const size = `${this.#narrow.matches} ${this.#wall ? this.#across() : "list"}`;
+    if (size === this.#size) return;
+    this.#size = size;
+    this.#build();
   }
 
   #came() {
@@ -82,14 +94,14 @@ export class PicturesView {
     this.#bar.fill();
     clearTimeout(this.#last);
     // The last state comes once: what was left out by then is looked at after it.
-    this.#last = setTimeout(() => this.#list.refresh(), 2 * FOLLOW_MS);
+    this.#last = setTimeout(() => this.#list?.refresh(), 2 * FOLLOW_MS);
   }
 
   #turn() {
     this.#wall = !this.#wall;
     this.#turnButton.setAttribute("aria-pressed", String(this.#wall));
     say(this.#turnButton, this.#wall ? "List" : "Wall");
-    if (this.#list) this.#build();
+    this.#fit();
   }
 
   #sort(by) {
@@ -107,7 +119,7 @@ export class PicturesView {
     if (place !== Math.floor(this.#upper / this.#each)) this.#upper = place * this.#each;
     const records = (this.#list?.total ?? 0) * this.#each;
     const [label, open] = ["Records", (item) => showDetail(item)];
-    const across = (this.#acrossNow = this.#across());
+    const across = this.#across();
     if (this.#wall) {
       const side = Math.floor((this.root.clientWidth - 32) / across) - 8;
       this.#list = new VirtualList({
@@ -120,10 +132,8 @@ export class PicturesView {
           for (let at = 0; at < rows.length; at += across) items.push(rows.slice(at, at + across));
           return { total: Math.ceil(total / across), items };
         },
-        open: (items, _, event) => {
-          const tile = event.target.closest(".tile");
-          open(items[tile ? [...tile.parentNode.children].indexOf(tile) : 0] ?? items[0]);
-        },
+        open: (items, at, event, tile) => open(items[Math.min(tile, items.length - 1)]),
+        cells: (element) => element.querySelectorAll(".tile"),
       });
       this.#list.element.classList.add("wall");
       this.#list.element.style.setProperty("--across", across);

@@ -3,37 +3,15 @@ import { colourOf } from "./colours.js";
 import { byId, say } from "./dom.js";
 import { download, nameOf } from "./download.js";
 import { askForKey } from "./key.js";
-import { bytes, count, percent, rate, some, span } from "./words.js";
-
-const SAYS = {
-  asking: () => "Asking…",
-  running: () => "Running",
-  waiting: () => "Cut off: it is asked for again…",
-  cut: (state) => `Cut off after ${some(state.rows, "row")}`,
-  refused: (state) => (state.problem.status === 0 ? "Nothing was sent" : "The service refused"),
-  stopped: (state) => `Stopped after ${some(state.rows, "row")}`,
-  ended: (state) =>
-    state.summary.complete ? `Complete: ${percent(state.ok, state.rows)} ok` : `Not complete: ${state.summary.reason ?? "nobody said why"}`,
-};
-
-/** Not a part of what is read out: it changes all the time. */
-function left(state) {
-  if (state.state !== "running" || state.expected === null || state.rows === 0) return "";
-  const steady = (state.rate + (2 * state.rows) / Math.max(state.seconds, 1)) / 3; // bursts say little
-  return ` · about ${span(Math.ceil(Math.max(0, state.expected - state.rows) / Math.max(steady, 0.01)))} left`;
-}
-
-/** Half of the rows failed: complete, and yet nothing to be green about. */
-function dotOf({ state, summary, ok, failed }) {
-  if (state !== "ended") return state;
-  if (!summary.complete) return "cut";
-  return failed > ok ? "doubt" : "ended";
-}
+import { Standstill } from "./standstill.js";
+import { dotOf, lasted, leftWords, problemWords, stateWords } from "./statewords.js";
+import { bytes, count, rate, some, span } from "./words.js";
 
 export class Progress {
   #client;
   #chart = null;
   #drawn = 0;
+  #still = new Standstill();
 
   /** @param {Function} again called where a key was given, and the same may be asked once more */
   constructor(client, again) {
@@ -54,7 +32,7 @@ export class Progress {
   /** What stands there is of the census before: the worker may be busy yet. */
   #asks() {
     byId("tally-dot").dataset.state = "asking";
-    say(byId("tally-state"), SAYS.asking());
+    say(byId("tally-state"), stateWords({ state: "asking" }));
     say(byId("tally-left"), "");
     byId("tally-stop").hidden = false;
     byId("tally-problem").hidden = true;
@@ -63,16 +41,17 @@ export class Progress {
   #show(state) {
     const set = (id, words) => say(byId(id), words);
     byId("tally-dot").dataset.state = dotOf(state);
-    set("tally-state", SAYS[state.state](state));
-    set("tally-left", left(state));
+    this.#still.look(state, () => this.#client.state && this.#show(this.#client.state));
+    set("tally-state", stateWords(state));
+    set("tally-left", this.#still.words ? "" : leftWords(state));
     set("count-rows", count(state.rows));
     set("count-ok", count(state.ok));
     set("count-failed", count(state.failed));
     // Lines of batches do not tell how they were fetched; the last line does.
     const told = state.start?.kind === "batch_predict" ? (state.summary?.bytes ?? null) : state.received;
     set("count-received", bytes(told));
-    set("count-rate", rate(this.#client.busy ? state.rate : state.rows / Math.max(state.seconds, 0.001)));
-    set("count-time", span(state.seconds));
+    set("count-rate", rate(this.#client.busy ? state.rate : state.rows / Math.max(lasted(state), 0.001)));
+    set("count-time", span(lasted(state)));
     byId("tally-stop").hidden = !this.#client.busy;
     byId("tally-save").hidden = state.kept === 0;
     const progress = byId("tally-progress");
@@ -98,12 +77,8 @@ export class Progress {
 
   #problem(state) {
     const box = byId("tally-problem");
-    let words = "";
-    if (state.problem && state.state !== "running") {
-      const { detail: told, errors = [] } = state.problem;
-      words = [told, ...errors.filter(({ detail }) => !told.includes(detail)).map(({ field, detail }) => `${field}: ${detail}`)].join(" · ");
-      if (state.state === "cut") words += ". What came is kept here. A list handed in as a job outlives any connection.";
-    } else if (state.notKept) {
+    let words = problemWords(state) || this.#still.words;
+    if (!words && state.notKept) {
       // While they come they are not counted here: this is read out whenever it is another.
       const others = this.#client.busy ? "those behind them are" : some(state.notKept, "more row");
       words = `The first ${count(state.kept)} rows are held here; ${others} only counted. Hand such a list in as a job and load its results.`;

@@ -1,4 +1,5 @@
 /** What a record is in a few words and one picture. */
+import { mayPass } from "../census/passing.js";
 import { scoresOf } from "./predicted.js";
 
 /** A source for an `img`, null where the record brought no picture. Nothing is fetched for it. */
@@ -8,7 +9,7 @@ export function pictureOf({ record, picture }) {
 }
 
 /** How grave it is: what may pass is not what will stay. */
-export const toneOf = (error) => (error.retryable ? "warn" : "bad");
+export const toneOf = (error) => (mayPass(error) ? "warn" : "bad");
 
 /** [words, class of a tag] for what stands out. */
 export function tagsOf(record) {

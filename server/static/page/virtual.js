@@ -3,6 +3,7 @@
  * as fit. What an item shows is asked for by pages, and kept while it is near.
  */
 import { make } from "./dom.js";
+import { ListKeys } from "./listkeys.js";
 
 const PAGE = 60;
 const BESIDE = 8; // items drawn above and below what is seen
@@ -13,9 +14,10 @@ const MOST_PIXELS = 15_000_000; // browsers lose count of higher elements
 export class VirtualList {
   /**
    * @param {Object} how `height` of an item in pixels; `draw(element, item, at)` fills an element (item
-   *   is undefined while it is asked for); `load(from, to)` resolves to {total, items}; `open(item, at)`
+   *   is undefined while it is asked for); `load(from, to)` resolves to {total, items}; `open(item, at,
+   *   event, cell)`; `cells(element)` are the parts of an item, where it has some to choose from
    */
-  constructor({ label, height, draw, load, open, head = null }) {
+  constructor({ label, height, draw, load, open, head = null, cells = null }) {
     this.height = height;
     this.total = 0;
     this.active = 0; // the item that has the focus, or would
@@ -26,7 +28,7 @@ export class VirtualList {
     this.element = make("div", { class: "list", role: "grid", tabIndex: 0, "aria-label": label }, head, this.size);
     this.#head = head;
     this.element.addEventListener("scroll", () => this.#soon(), { passive: true });
-    this.element.addEventListener("keydown", (event) => this.#key(event));
+    this.#keys = new ListKeys(this, { open, cells });
     new ResizeObserver(() => this.#soon()).observe(this.element);
   }
 
@@ -34,6 +36,7 @@ export class VirtualList {
   #load;
   #open;
   #head;
+  #keys;
   #pages = new Map(); // number → items; null while they are asked for
   #elements = new Map(); // place → element
   #spare = [];
@@ -85,6 +88,11 @@ export class VirtualList {
     else if (this.active + 1 > first + fit) this.element.scrollTop = this.#scrollOf(this.active + 1 - fit);
     this.#paint();
     this.#elements.get(this.active)?.focus({ preventScroll: true });
+  }
+
+  /** The element that shows the item at *at*, where it is drawn. */
+  drawn(at) {
+    return this.#elements.get(at);
   }
 
   /** Pixels in which items are seen. */
@@ -173,10 +181,12 @@ export class VirtualList {
       element.style.transform = `translateY(${offset + at * this.height}px)`;
       element.tabIndex = at === this.active ? 0 : -1;
       element.item = item;
-      if (element.question === this.#question && same(element.drawn, item)) continue;
-      element.question = this.#question;
-      element.drawn = item;
-      this.#fill(element, item, at);
+      if (element.question !== this.#question || !same(element.drawn, item)) {
+        element.question = this.#question;
+        element.drawn = item;
+        this.#fill(element, item, at);
+      }
+      this.#keys.mark(element);
     }
     for (const page of missing) if (this.#asking < MOST_ASKED) this.#ask(page);
   }
@@ -197,26 +207,10 @@ export class VirtualList {
     element.addEventListener("click", (event) => {
       if (element.item === undefined || event.target.closest("a, button")) return;
       this.active = element.at;
-      this.#open(element.item, element.at, event);
+      this.#open(element.item, element.at, event, this.#keys.chosen(element, event.target));
     });
     this.size.append(element);
     return element;
-  }
-
-  #key(event) {
-    if (event.target.closest("button, input, select, a") || event.ctrlKey || event.metaKey || event.altKey) return;
-    const page = Math.max(1, Math.floor(this.element.clientHeight / this.height) - 1);
-    const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
-    if (event.key in steps) {
-      event.preventDefault();
-      const step = event.target === this.element && Math.abs(steps[event.key]) === 1 ? 0 : steps[event.key];
-      this.focus(Math.max(0, Math.min(this.total - 1, this.active + step)));
-    } else if (event.key === "Enter" || event.key === " ") {
-      const element = this.#elements.get(this.active);
-      if (element?.item === undefined) return;
-      event.preventDefault();
-      this.#open(element.item, this.active, event);
-    }
   }
 }
 

@@ -95,6 +95,10 @@ def test_columns(manifest: str, expected: list[tuple[str, str]]) -> None:
         (b'"x"y,http://h/a', "behind a closing quote"),
         (b"http://h/a,b", "quote it"),
         (b"words", "found neither"),
+        (b"A1;http://h/a", "found neither: semicolons between cells need a header line"),
+        (b'"a, b"', "found neither"),
+        (b"www.h.org/a.jpg", "http:// or https:// is missing"),
+        (b"# words", "begins with #"),
         (b"<html>", "looks like HTML"),
         (b'{"url":5}', "looks like JSON"),
         (b"x,http://h/\xff", "not UTF-8"),
@@ -110,6 +114,17 @@ def test_a_line_that_cannot_be_read_costs_no_other(line: bytes, said: str) -> No
     assert bad.problem is not None
     assert bad.problem.code is ErrorCode.BAD_ROW
     assert said in bad.problem.message
+
+
+@pytest.mark.parametrize("separator", [",", ";"])
+def test_a_header_that_names_no_url_is_told_so(separator: str) -> None:
+    """In its own row; those behind it are none of its business."""
+    line = separator.join(["Product ID", "Title", "Image URL"])
+    first, second = cut_rows(f"{line}\n7,http://h/a\n".encode())
+    assert first.problem is not None
+    assert "`url`" in first.problem.message
+    assert ("found Product ID, Title, Image URL" in first.problem.message) == (separator == ",")
+    assert (second.id, second.url) == ("7", "http://h/a")
 
 
 def test_a_quote_over_a_line_break_is_two_bad_rows() -> None:

@@ -162,6 +162,56 @@ def test_what_is_no_tsv_is_told_what_it_looks_like(line: str, look: str) -> None
         assert f"it looks like {look}" in row.problem.message
 
 
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("www.example.com/a.jpg", "http:// or https:// is missing"),
+        ("example.com:8080/a,b.jpg", "http:// or https:// is missing"),
+        ("//example.com", "http:// or https:// is missing"),
+        ("# from the shop", "a line that begins with # is a row too"),
+    ],
+)
+def test_what_a_url_alone_is_not_is_told(line: str, said: str) -> None:
+    """In the first row as in any other."""
+    for row in rows_of(f"{line}\n{line}\n"):
+        assert row.problem is not None
+        assert said in row.problem.message
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("Product ID\tTitle\tImage URL", ": found Product ID, Title, Image URL"),
+        ("a\t\tb", None),  # the URL of a row may be left empty
+        ("link\t" + "x" * 50, f": found link, {'x' * 40}…"),
+        ("\t".join("abcdefghijk"), ": found a, b, c, d, e, f, g, h and 3 more"),
+    ],
+)
+def test_a_header_that_names_no_url_is_told_so(header: str, found: str | None) -> None:
+    """As a row, and the rows behind it are what they were."""
+    first, second = rows_of(f"{header}\n7\thttp://h/a\n")
+    assert (first.id, second.url) == (header.split("\t")[0], "http://h/a")
+    if found is None:
+        assert (first.url, first.problem) == ("", None)
+        return
+    assert first.problem is not None
+    assert first.problem.message == f"no URL, and as a header it names no column `url`{found}"
+
+
+@pytest.mark.parametrize("url", ["www.example.com/a.jpg", "data:image/png;base64,", "//h/a"])
+def test_a_first_row_with_what_is_meant_as_a_url_is_no_header(url: str) -> None:
+    """What is wrong with it is told where it would be asked for; likewise in later rows."""
+    assert pairs(f"7\t{url}\n8\tx\n") == [("7", url), ("8", "x")]
+
+
+def test_of_a_header_nothing_is_told_that_may_be_a_password() -> None:
+    """Neither its cells nor an id."""
+    [row] = rows_of("http:/user:se\tcret@h/x")
+    assert (row.id, row.url) == ("0", None)
+    assert row.problem is not None
+    assert row.problem.message == "no URL, and as a header it names no column `url`"
+
+
 def test_other_columns_are_passed_through_as_text() -> None:
     """By their names; by its place where there is none, by a number where it repeats."""
     manifest = b"a\tid\tnote\turl\tnote\t\n1\t7\t\thttp://h/a\t2.50\tx\tbeyond\nshort\t8\n"

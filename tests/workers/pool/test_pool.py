@@ -133,7 +133,7 @@ async def test_error_texts_are_short_lines_any_encoder_takes(pool: ImagePool) ->
 async def test_stuck_c_code_is_stopped_in_time_and_its_traceback_logged(
     pool: ImagePool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The hard limit needs no GIL: before the parent ends it all is over, and the log says where."""
+    """The hard limit needs no GIL: all is over before the parent ends it, the log says where."""
     started = time.monotonic()
     [result] = await run(pool, hostile_work.act, "loop_in_c_with_the_gil")
     assert time.monotonic() - started < SETTINGS.item_timeout + SETTINGS.answer_margin
