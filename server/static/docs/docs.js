@@ -1,9 +1,8 @@
 /** The description of the API, read with Swagger UI. Where the service has a key it is asked for,
  *  sent along to fetch the description, and given to Swagger UI, which sends it with what is tried. */
 import { keepKey, keyOf, NO_KEY, withKey } from "../page/key.js";
-import { local } from "../page/stored.js";
+import { chosenTheme } from "../page/theme.js";
 
-const THEME = "imagecensus.theme"; // it keeps which one was chosen
 const PLACE = "/api/v1/openapi.json";
 const byId = (id) => document.getElementById(id);
 
@@ -45,7 +44,7 @@ function asLines(Body, { React }) {
 
 /** As the page at / was told to look, or as the system does. */
 function colour() {
-  const chosen = local.get(THEME);
+  const chosen = chosenTheme();
   const dark = chosen === "dark" || (chosen !== "light" && system.matches);
   document.documentElement.classList.toggle("dark-mode", dark);
 }

@@ -17,8 +17,10 @@ export class ListKeys {
   /** Show which part of an item keys have come to, if that is where they are. */
   mark(element) {
     if (this.#cells === null) return;
+    const active = element.at === this.#list.active;
+    if (!active && !element.hasAttribute("aria-activedescendant")) return; // each frame, of all that are drawn
     const cells = [...this.#cells(element)];
-    const here = element.at === this.#list.active ? cells[Math.min(this.#cell, cells.length - 1)] : undefined;
+    const here = active ? cells[Math.min(this.#cell, cells.length - 1)] : undefined;
     if (here) element.setAttribute("aria-activedescendant", HERE);
     else element.removeAttribute("aria-activedescendant");
     for (const cell of cells) {

@@ -19,7 +19,7 @@ export class RateChart {
 
   /** @param {{step, ok: number[], failed: number[]}} series */
   draw({ step, ok, failed }) {
-    const points = ok.length > 2 ? ok.length - 1 : ok.length; // the last is of no whole second
+    const points = ok.length - 1; // the last is of no whole second
     const at = Array.from({ length: points }, (_, point) => point * step);
     this.#data = [at, ok.slice(0, points), failed.slice(0, points)];
     this.element.setAttribute("aria-label", told(this.#data, step));

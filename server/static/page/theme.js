@@ -6,6 +6,12 @@ const KEPT = "imagecensus.theme";
 const NEXT = { auto: "light", light: "dark", dark: "auto" };
 const SAYS = { auto: "as the system has them", light: "light", dark: "dark" };
 
+/** The one that was chosen here before. */
+export function chosenTheme() {
+  const theme = local.get(KEPT);
+  return Object.hasOwn(NEXT, theme) ? theme : "auto";
+}
+
 export function setUpTheme() {
   const button = byId("theme-button");
   const show = (theme) => {
@@ -15,8 +21,7 @@ export function setUpTheme() {
     button.title = `Colours: ${SAYS[theme]}`;
     dispatchEvent(new Event("theme"));
   };
-  let theme = local.get(KEPT);
-  if (!Object.hasOwn(NEXT, theme)) theme = "auto";
+  let theme = chosenTheme();
   show(theme);
   button.onclick = () => {
     theme = NEXT[theme];
