@@ -76,6 +76,10 @@ def main() -> int:
     parser.add_argument("--show-settings", action="store_true", help="print them and exit")
     arguments = parser.parse_args()
 
+    from workers.interrupts import leave_at_once
+
+    leave_at_once()  # the loop has its own handler for what is served
+
     import uvloop
 
     from server.settings import ServerSettings

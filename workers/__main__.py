@@ -94,6 +94,10 @@ def main() -> int:
     parser = _parser()
     arguments = parser.parse_args()
 
+    from workers.interrupts import leave_at_once
+
+    leave_at_once()  # the loop has its own handler for what is served
+
     import uvloop
     from pydantic import SecretStr
 

@@ -9,9 +9,10 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; does not return."""
-    try:
-        from scripts.cli.commands import app
+    from workers.interrupts import leave_at_once
 
-        app()
-    except KeyboardInterrupt:  # while that was imported
-        raise SystemExit(130) from None
+    leave_at_once()
+
+    from scripts.cli.commands import app
+
+    app()

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from scripts.cli.exits import INTERRUPTED
 from scripts.cli.runs.plan import Plan
 
 __all__ = [
@@ -172,13 +171,9 @@ Allow = Annotated[
 
 def carry_out(plan: Plan) -> None:
     """Do it, and leave with its exit code."""
-    try:
-        from scripts.cli.runs.running import run
+    from scripts.cli.runs.running import run
 
-        code = run(plan)
-    except KeyboardInterrupt:  # while all that was imported
-        code = INTERRUPTED
-    if code:
+    if code := run(plan):
         raise typer.Exit(code)
 
 

@@ -1,11 +1,13 @@
 """Rows → a pandas frame of the types that its columns have, and the same as Arrow.
 
-pandas and pyarrow come with the extra `parquet`; they are imported when the first table is begun.
+pandas and pyarrow come with the extra `parquet`; they are imported when the first table is begun,
+or by `load` before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from workers.tables.cells import typed
@@ -14,7 +16,13 @@ from workers.tables.columns import Column
 if TYPE_CHECKING:
     import pandas
 
-__all__ = ["Frames"]
+__all__ = ["Frames", "load"]
+
+
+def load() -> None:
+    """Import pandas and pyarrow now: not amidst what is to be ended in order."""
+    import_module("pandas")
+    import_module("pyarrow.parquet")
 
 
 class Frames:

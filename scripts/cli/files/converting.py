@@ -19,9 +19,11 @@ from scripts.cli.files.result_file import CannotWrite
 from scripts.cli.progress import Figures, failures, shown
 from scripts.cli.saying import say
 from workers.errors import ResultError, TableError
+from workers.interrupts import end_in_order
 from workers.lines import LINE_TYPES, SCHEMA
 from workers.results.indexes import Indexes
 from workers.results.survey import MAX_RECORD_BYTES
+from workers.tables import frames
 from workers.tables.cells import read_record, rows_of
 from workers.tables.formats import Format, check_writable, format_of_name
 from workers.tables.writing import open_table
@@ -43,6 +45,8 @@ def convert(source: Path, out: Path, *, force: bool, quiet: bool) -> int:
         if not force and out.exists():
             raise Refused(f"{out} is there already: --force puts the new one in its place")
         check_writable()
+        frames.load()
+        end_in_order()
         with _terminable():
             return _convert(source, out, form, quiet=quiet)
     except (Refused, TableError) as exc:

@@ -17,6 +17,7 @@ from scripts.cli.jobs.door import DEFAULT_URL, Denied, Door, Unanswered, key_of
 from scripts.cli.jobs.patience import GoneError
 from scripts.cli.saying import say
 from workers.errors import WorkError
+from workers.interrupts import end_in_order
 
 __all__ = ["run"]
 
@@ -32,6 +33,7 @@ def run(
     """
     try:
         door = Door(server or DEFAULT_URL, key_of(key))
+        end_in_order()
         with asyncio.Runner() as runner:
             return runner.run(_until_terminated(errand, door))
     except Refused as exc:

@@ -21,6 +21,7 @@ from workers import logs
 from workers.descriptors import raise_descriptors
 from workers.environment import read_settings
 from workers.errors import ManifestNotFound, SettingsError, TableError, WorkError
+from workers.interrupts import end_in_order
 from workers.settings import WorkSettings
 from workers.tracing import spans
 from workers.tracing.switch import traced
@@ -35,6 +36,7 @@ def run(plan: Plan) -> int:
         settings = read_settings(WorkSettings, **plan.settings)
         _set_up_logs(settings)
         raise_descriptors()
+        end_in_order()
         with (
             traced("imagecensus-command"),
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,

@@ -1,0 +1,67 @@
+"""Ctrl-C while a program is still being loaded: it is gone, without a word and without a crash."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.asking import PROGRAM, ROOT, environment
+
+_SERVER = (sys.executable, "-m", "server")
+_CONSUMER = (sys.executable, "-m", "workers")
+#: A library that Ctrl-C comes in the midst of. An exception there is what some do not bear.
+_INTERRUPTED = """
+import os, signal
+try:
+    signal.raise_signal(signal.SIGINT)
+    os._exit(98)
+except BaseException:
+    os._exit(99)
+"""
+
+
+def _exit_code(command: tuple[str, ...], library: str, folder: Path, *, ignored: bool) -> int:
+    """That of *command*, of which *library* is interrupted, and which says nothing."""
+    (folder / f"{library}.py").write_text(_INTERRUPTED, encoding="utf-8")
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment() | {"PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=False,
+        preexec_fn=(lambda: signal.signal(signal.SIGINT, signal.SIG_IGN)) if ignored else None,
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
+    return done.returncode
+
+
+@pytest.mark.parametrize(
+    ("command", "library"),
+    [
+        ((PROGRAM, "info", "images.tsv"), "uvloop"),
+        ((PROGRAM, "info", "images.tsv"), "orjson"),
+        ((PROGRAM, "status"), "aiohttp"),
+        ((PROGRAM, "convert", "facts.ndjson", "facts.csv"), "pandas"),
+        (_SERVER, "uvloop"),
+        (_SERVER, "pydantic"),
+        (_CONSUMER, "uvloop"),
+        (_CONSUMER, "pydantic"),
+    ],
+)
+def test_it_leaves_at_once(command: tuple[str, ...], library: str, tmp_path: Path) -> None:
+    assert _exit_code(command, library, tmp_path, ignored=False) == 130
+
+
+@pytest.mark.parametrize(
+    "command", [(PROGRAM, "info", "images.tsv"), _SERVER, _CONSUMER], ids=["info", "server", "work"]
+)
+def test_ignored_it_stays_ignored(command: tuple[str, ...], tmp_path: Path) -> None:
+    """As behind `nohup`, or in the background of a script."""
+    assert _exit_code(command, "uvloop", tmp_path, ignored=True) == 98
