@@ -7,12 +7,13 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Locator, Page, expect
 
-from tests.page.acting import ended, name
+from tests.page.acting import choose, ended, name
 from tests.page.browsers import Watch
 from tests.page.conftest import OpenPage
 from tests.page.handing_in import JOB, Api, told
@@ -65,6 +66,34 @@ async def test_a_list_handed_in_is_followed_and_shown(page: Page, service: Servi
     assert (await ended(page)).startswith("Complete")
     await expect(page.locator("#count-rows")).to_have_text(str(ROWS))
     await expect(page.locator("#count-failed")).to_have_text(str(found["rows"]["failed"]))
+
+
+async def test_an_uploaded_list_is_called_what_it_was_called_here(
+    page: Page, service: Service, picture_host: PictureHost, tmp_path: Path
+) -> None:
+    """Also after a reload, and above its records. Who has no name for it, and finds something else
+    in its place, is told that it was uploaded.
+    """
+    path = tmp_path / "autumn <b>sale.tsv"
+    path.write_text(f"{picture_host}/picture/1\n", encoding="utf-8")
+    await choose(page, path)
+    await page.get_by_role("button", name="Hand in as a job").click()
+    lit = page.locator(".job.lit")
+    await expect(lit.locator(".job-manifest")).to_have_text(path.name)
+    job = str(await lit.get_attribute("data-job"))
+    await Api(service).done(job)
+
+    await page.reload()
+    await jobs(page)
+    await expect(card(page, job).locator(".job-manifest")).to_have_text(path.name)
+    await card(page, job).get_by_role("button", name="Show records").click()
+    await expect(page.locator(".brief p")).to_have_text(f"Job {job} · {path.name}")
+
+    for other in ("null", "{}", "[[1, 2], 3]", "no JSON"):
+        await page.evaluate("(text) => localStorage.setItem('imagecensus.lists', text)", other)
+        await page.reload()
+        await jobs(page)
+        await expect(card(page, job).locator(".job-manifest")).to_have_text("an uploaded list")
 
 
 async def test_results_are_saved_as_lines_and_as_a_table(page: Page, service: Service) -> None:

@@ -14,9 +14,8 @@
 const PARTS = 4;
 const KEYS = 1 << 16;
 const SAMPLES = 48;
-/** The widest that a part is searched: two parts could then do it alone for the widest distance. */
+/** The widest that a part is searched: two parts could then do it alone for a distance of twelve bits. */
 const WIDEST = 6;
-export const MOST_BITS = 12;
 
 /** Differences of a part, those of fewer bits first; `WITHIN[r + 1]` of them have r bits at most. */
 const FLIPS = [];

@@ -3,6 +3,7 @@ import { ask, jobPath, Problem } from "./api.js";
 import { byId, choices, make, say } from "./dom.js";
 import { withKey } from "./key.js";
 import { ListField } from "./listfield.js";
+import { keepName, listName } from "./listnames.js";
 import { TYPES } from "./listtype.js";
 import { Predictors } from "./predictors.js";
 
@@ -76,7 +77,7 @@ export class Asking {
 
   /** A job is named; what was refused is put right in the form. */
   #answered({ state, start, problem, rows }) {
-    if (start?.job) say(this.brief.firstElementChild, `Job ${start.job} · ${start.manifest ?? "rows of the request"}`);
+    if (start?.job) say(this.brief.firstElementChild, `Job ${start.job} · ${listName(start.job, start.manifest)}`);
     const { request, job, sure } = this.#last;
     if (state === "cut" && rows === 0 && !request.resumable && this.form.hidden) return this.open();
     if (state !== "refused") return;
@@ -217,7 +218,7 @@ export class Asking {
       request.body = list.blob;
     }
     const expected = options.limit ? Math.min(options.limit, list?.expected ?? options.limit) : (list?.expected ?? null);
-    if (asJob) return this.#handIn(request);
+    if (asJob) return this.#handIn(request, list);
     this.#begin(request, expected, `${list?.name ?? named} · ${this.#parts.what.selectedOptions[0].textContent}`, list?.file);
   }
 
@@ -232,9 +233,10 @@ export class Asking {
     }
   }
 
-  async #handIn({ method, path, body, headers }) {
+  async #handIn({ method, path, body, headers }, list) {
     try {
       const { job } = await ask(method, path, { body, headers });
+      if (list !== null) keepName(job, list.name);
       this.go("jobs", job);
     } catch (error) {
       if (!(error instanceof Problem)) throw error;

@@ -1,8 +1,9 @@
 /** One job in the list: its parts are made once, and say something else when there is something else. */
 import { make, say } from "./dom.js";
-import { commandsOf, isFile, optionsOf } from "./commands.js";
+import { commandsOf, optionsOf } from "./commands.js";
 import { copyable } from "./copying.js";
 import { FORMS } from "./downloads.js";
+import { listName } from "./listnames.js";
 import { bytes, count, percent, rate, some, span } from "./words.js";
 
 const STATES = { queued: "waiting", running: "running", paused: "paused", done: "done", failed: "failed", cancelled: "cancelled" };
@@ -76,7 +77,7 @@ export class JobCard {
     const state = job.paused && isOpen(job) ? "paused" : job.state;
     pill.dataset.state = state;
     say(pill, STATES[state] ?? state);
-    say(manifest, isFile(job) ? job.manifest : job.manifest === "upload" ? "an uploaded list" : "rows of the request");
+    say(manifest, listName(job.id, job.manifest));
     manifest.title = job.manifest ?? "";
     say(kind, [job.kind === "batch_predict" ? "predictions" : "facts", ...optionsOf(job).map(optionWords)].join(" · "));
     when.dateTime = job.created;
