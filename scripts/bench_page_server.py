@@ -7,6 +7,7 @@ sent besides: [path, type, bytes as they were sent, bytes as they are].
 """
 
 import asyncio
+import gzip
 import json
 import signal
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import uvloop
 from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler
 
 from server.static_files import StaticFiles
 
@@ -41,31 +43,31 @@ class Replay:
         """What was served."""
         return web.json_response(self.served)
 
-    def count(self, request: web.Request, answer: web.Response, whole: web.Response) -> None:
-        """One file more."""
-        kind = answer.content_type.rpartition("/")[2]
-        sent, plain = (
-            len(one.body) if isinstance(one.body, bytes) else 0 for one in (answer, whole)
-        )
-        self.served.append((request.path, kind, sent, plain if sent else 0))
+    def counting(self, handler: Handler) -> Handler:
+        """What *handler* serves, each file once more in the list."""
+
+        async def counted(request: web.Request) -> web.StreamResponse:
+            answer = await handler(request)
+            body = answer.body if isinstance(answer, web.Response) else None
+            sent = body if isinstance(body, bytes) else b""
+            packed = hdrs.CONTENT_ENCODING in answer.headers
+            plain = len(gzip.decompress(sent) if packed else sent)
+            kind = answer.content_type.rpartition("/")[2]
+            self.served.append((request.path, kind, len(sent), plain))
+            return answer
+
+        return counted
 
 
 def application(lines: Path) -> web.Application:
     """The page, its files and the lines."""
     replay, files = Replay(lines), StaticFiles()
 
-    async def file(request: web.Request) -> web.Response:
-        name = request.match_info.get("path", "index.html")
-        answer = files.answer(request, name)
-        bare = request.clone(headers={})
-        replay.count(request, answer, files.answer(bare, name))
-        return answer
-
     app = web.Application()
     app.add_routes(
         [
-            web.get("/", file),
-            web.get("/static/{path:.+}", file),
+            web.get("/", replay.counting(files.page("index.html"))),
+            web.get("/static/{path:.+}", replay.counting(files.file)),
             web.get("/_served", replay.tell),
             web.post("/api/v1/images_info", replay.stream),
         ]

@@ -159,12 +159,9 @@ def test_a_reader_that_leaves(slow: Path, lines: int) -> None:
         for _ in range(lines):
             assert json.loads(run.stdout.readline())
         run.stdout.close()
-        began = time.monotonic()
-        assert run.wait(20) == 141
-        seconds = time.monotonic() - began
+        assert run.wait(30) == 141
         assert run.stderr is not None
         assert run.stderr.read() == b""
-    assert seconds < (4 if lines else 10)
 
 
 def test_a_reader_of_what_is_told_that_leaves(slow: Path) -> None:

@@ -18,7 +18,7 @@ from tests.redis_servers import RedisServer
 __all__ = ["GOOD", "TIMEOUT_SECONDS", "Outcome"]
 
 GOOD = "good"
-TIMEOUT_SECONDS = 6
+TIMEOUT_SECONDS = 9
 #: Each misdeed and the good row beside it share one of so many addresses: a host that was silent
 #: too often would else answer for its neighbours.
 ADDRESSES = 64

@@ -182,20 +182,12 @@ def summary(rows: int, failed: int = 0, **members: Any) -> dict[str, Any]:
 async def replaying() -> AsyncIterator[Replayed]:
     """Such a server on a free port of 127.0.0.1."""
     replayed, files = Replayed(), StaticFiles()
-
-    async def file(request: web.Request) -> web.Response:
-        response = await files.file(request)
-        # The service has browsers ask whether there is a newer one. Here is none, and a hundred
-        # loads of fifty files are most of what these tests would do.
-        response.headers["Cache-Control"] = "max-age=3600"
-        return response
-
     app = web.Application()
     app.add_routes(
         [
             web.get("/", files.page("index.html")),
             web.get("/docs", files.page("docs/index.html", policy=READER_POLICY)),
-            web.get("/static/{path:.+}", file),
+            web.get("/static/{path:.+}", files.file),
             web.route("*", "/api/v1/{rest:.+}", replayed.handle),
         ]
     )

@@ -57,7 +57,8 @@ AGAIN = """async () => {
 }"""
 #: How far a comparison is, in a worker: at its end, and once another census is begun.
 FORGOTTEN = """async () => {
-  const { Client } = await import("/static/page/client.js");
+  const page = document.querySelector("script[type=module]").src;
+  const { Client } = await import(new URL("client.js", page));
   const client = new Client();
   const over = () => new Promise((resolve) => client.addEventListener("state", function told() {
     if (client.state.state !== "ended") return;

@@ -181,5 +181,7 @@ async def test_the_page_of_it_is_a_shell(serve: Any) -> None:
     assert answer.status == 200
     assert answer.headers["Content-Security-Policy"] == READER_POLICY
     assert re.findall(r"<script(?![^>]* src=)|<style| on\w+=|https?://", text) == []
-    for place in re.findall(r'(?:src|href)="(/static/[^"]+)"', text):
+    places = re.findall(r'(?:src|href)="(/static/[^"]+)"', text)
+    assert len(places) == 5
+    for place in places:
         assert (await served.ask(place, method="GET")).status == 200, place

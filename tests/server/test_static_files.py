@@ -1,4 +1,4 @@
-"""The files of the page: served as they are, packed, asked about again, and no others."""
+"""The files of the page: served as they are, packed, kept or asked about again, and no others."""
 
 from __future__ import annotations
 
@@ -204,21 +204,91 @@ async def test_what_a_module_imports_is_there(served: Served, name: str) -> None
             ), f"{target} has no {one}"
 
 
-async def test_a_file_that_changes_is_served_as_it_is(served: Served, tmp_path: Path) -> None:
+async def asked(files: StaticFiles, path: str, **headers: str) -> web.Response:
+    """What `/static/{path}` answers, without a server."""
+    match = {"path": path}
+    request = make_mocked_request("GET", f"/static/{path}", headers=headers, match_info=match)
+    return await files.file(request)
+
+
+async def named(files: StaticFiles, name: str) -> str:
+    """Where the page has the file *name*: below `/static/`."""
+    answer = await files.page("page.html")(make_mocked_request("GET", "/"))
+    assert isinstance(answer, web.Response)
+    assert answer.headers["Cache-Control"] == "no-cache"
+    assert isinstance(answer.body, bytes)
+    found = re.findall(rf'"/static/([0-9a-f]+/{re.escape(name)})"', answer.body.decode())
+    assert len(found) == 1
+    return str(found[0])
+
+
+async def test_what_a_page_names_is_kept(served: Served) -> None:
+    """By browsers, for good: the same text as without the edition, and each file beside it."""
+    shell = (await get(served, "/", Accept_Encoding="identity")).body.decode()
+    places = re.findall(r'"(/static/[^"]+)"', shell)
+    assert len(places) > 10
+    editions = {place.split("/")[2] for place in places}
+    assert len(editions) == 1
+    assert re.sub(rf"/static/{editions.pop()}/", "/static/", shell) == text("index.html")
+
+    for place in {*places, *(place.replace("main.js", "client.js") for place in places)}:
+        answer = await get(served, place, Accept_Encoding="identity")
+        bare = await get(served, re.sub("/static/[0-9a-f]+/", "/static/", place))
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable", place
+        assert answer.headers["ETag"] == bare.headers["ETag"]
+        assert bare.headers["Cache-Control"] == "no-cache"
+        again = await get(served, place, If_None_Match=answer.headers["ETag"])
+        assert (again.status, again.headers["Cache-Control"]) == (
+            304,
+            answer.headers["Cache-Control"],
+        )
+
+
+async def test_editions_follow_the_files(tmp_path: Path) -> None:
+    """The same files are the same edition, wherever they lie; of another one nothing is kept."""
+    folders = [tmp_path / "here", tmp_path / "there"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "page.html").write_text('<script src="/static/one.js"></script>')
+        (folder / "one.js").write_text("1")
+        (folder / "two.js").write_text("2")
+    here, there = map(StaticFiles, folders)
+    first = await named(here, "one.js")
+    assert await named(there, "one.js") == first
+    assert "immutable" in (await asked(here, first)).headers["Cache-Control"]
+    # Asked of a server that has told no page yet.
+    other = StaticFiles(folders[1])
+    assert "immutable" in (await asked(other, first)).headers["Cache-Control"]
+
+    (folders[0] / "two.js").write_text("other")
+
+    # Not before the page tells of it, either: who keeps the old one must not keep the new as that.
+    answer = await asked(here, first.replace("one.js", "two.js"))
+    assert (answer.body, answer.headers["Cache-Control"]) == (b"other", "no-cache")
+    second = await named(here, "one.js")
+    assert second != first
+    assert "immutable" in (await asked(here, second)).headers["Cache-Control"]
+    assert (await asked(here, first)).headers["Cache-Control"] == "no-cache"
+    old = await asked(there, second.replace("one.js", "two.js"))
+    assert (old.body, old.headers["Cache-Control"]) == (b"2", "no-cache")
+    with pytest.raises(web.HTTPNotFound):
+        await asked(here, second.replace("one.js", "three.js"))
+
+
+async def test_a_file_that_changes_is_served_as_it_is(tmp_path: Path) -> None:
     """One that is new or gone since the start is not there; one that changed has another tag."""
     (tmp_path / "one.js").write_text("1")
+    (tmp_path / "page.html").write_text('"/static/one.js"')
     files = StaticFiles(tmp_path)
     (tmp_path / "two.js").write_text("2")
 
-    def ask(name: str) -> web.Response:
-        return files.answer(make_mocked_request("GET", "/"), name)
-
-    first = ask("one.js")
+    first = await asked(files, "one.js")
     (tmp_path / "one.js").write_text("other")
-    second = ask("one.js")
+    second = await asked(files, "one.js")
     assert (first.body, second.body) == (b"1", b"other")
     assert first.headers["ETag"] != second.headers["ETag"]
     (tmp_path / "one.js").unlink()
     for name in ("one.js", "two.js"):
         with pytest.raises(web.HTTPNotFound):
-            ask(name)
+            await asked(files, name)
+    assert await named(files, "one.js")  # the page is there, though a part of it is not

@@ -1,6 +1,6 @@
 /** The worker that reads, keeps and counts, as the views see it. */
 
-const WORKER = "/static/census/worker.js";
+const WORKER = new URL("../census/worker.js", import.meta.url).href;
 /** Of the policy the page is served with: no address but this becomes a script. */
 const trusted = globalThis.trustedTypes?.createPolicy("census", { createScriptURL: () => WORKER });
 
