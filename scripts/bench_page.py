@@ -18,6 +18,7 @@ import bench_machine
 import bench_processes as processes
 from bench_page_browser import Browser, opened
 from bench_page_lines import write_stream
+from bench_page_visits import visits
 from bench_report import Spread
 
 __all__ = ["measure"]
@@ -121,7 +122,8 @@ async def _turn(url: str, rows: int) -> tuple[str, Weight, dict[str, float]]:
                 await browser.page.evaluate(SCROLL, [pixels, FRAMES])
             figures |= work[0].figures(what)
         figures |= {f"{name}, at the end": told for name, told in (await browser.memory()).items()}
-        return browser.version, weight, figures
+        figures |= await visits(browser.chromium, url)
+        return browser.chromium.version, weight, figures
 
 
 async def _streamed(browser: Browser, rows: int) -> dict[str, float]:

@@ -11,6 +11,7 @@ from itertools import count
 from typing import Any
 
 import psutil
+from playwright.async_api import Browser as Chromium
 from playwright.async_api import CDPSession, Page, async_playwright
 
 __all__ = ["Browser", "Work", "opened"]
@@ -71,9 +72,9 @@ class Work:
 class Browser:
     """One page in one browser."""
 
-    def __init__(self, page: Page, session: CDPSession, version: str) -> None:
+    def __init__(self, chromium: Chromium, page: Page, session: CDPSession) -> None:
+        self.chromium = chromium
         self.page = page
-        self.version = version
         self._session = session
         self._numbers = count(1)
         self._worker: str | None = None
@@ -170,7 +171,7 @@ async def opened(url: str) -> AsyncIterator[Browser]:
         chromium = await playwright.chromium.launch(executable_path=program, args=list(ARGUMENTS))
         page = await chromium.new_page(viewport={"width": 1280, "height": 800})
         session = await page.context.new_cdp_session(page)
-        browser = Browser(page, session, chromium.version)
+        browser = Browser(chromium, page, session)
         await page.goto(url, wait_until="networkidle")
         await browser.prepare()
         yield browser
