@@ -10,6 +10,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -133,10 +134,11 @@ class StaticFiles:
         """Of all files as they are now."""
         tags = {}
         for name in self._files:
-            with suppress(web.HTTPNotFound):
+            with suppress(web.HTTPNotFound, OSError, EOFError, zlib.error):  # it alone is damaged
                 tags[name] = self._now(name).tag
         if self._last is None or self._last.tags != tags:
-            self._last = _Edition(_digest(repr(tags).encode()), tags, {})
+            told = repr((POLICY, _TYPES, tags))  # fields are kept with the text
+            self._last = _Edition(_digest(told.encode()), tags, {})
         return self._last
 
     def _now(self, name: str) -> _Held:

@@ -14,7 +14,7 @@ T = TypeVar("T")
 PAUSE_SECONDS = 0.005
 
 
-async def wait_until(condition: Callable[[], T], timeout: float = 5.0) -> T:
+async def wait_until(condition: Callable[[], T], timeout: float = 20.0) -> T:
     """Wait until *condition* holds and return what it said. Raises AssertionError after *timeout*.
 
     Asks in pauses: other processes set no events.
@@ -27,7 +27,7 @@ async def wait_until(condition: Callable[[], T], timeout: float = 5.0) -> T:
     return held
 
 
-def eventually(condition: Callable[[], T], timeout: float = 20.0) -> T:
+def eventually(condition: Callable[[], T], timeout: float = 60.0) -> T:
     """As `wait_until`, where there is no event loop; each try may take its time."""
     end = time.monotonic() + timeout
     while not (held := condition()):
@@ -36,7 +36,7 @@ def eventually(condition: Callable[[], T], timeout: float = 20.0) -> T:
     return held
 
 
-async def wait_for(ask: Callable[[], Awaitable[T]], timeout: float = 5.0) -> T:
+async def wait_for(ask: Callable[[], Awaitable[T]], timeout: float = 20.0) -> T:
     """As `wait_until`, for what has to be awaited to be known."""
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout

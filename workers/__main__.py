@@ -4,6 +4,11 @@ child of the process pool looks at its parent's main module.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    from workers.interrupts import leave_at_once
+
+    leave_at_once()  # while all else is imported; the loop has a handler of its own
+
 import argparse
 import asyncio
 import os
@@ -93,10 +98,6 @@ def main() -> int:
     """Run a consumer; returns the exit code."""
     parser = _parser()
     arguments = parser.parse_args()
-
-    from workers.interrupts import leave_at_once
-
-    leave_at_once()  # the loop has its own handler for what is served
 
     import uvloop
     from pydantic import SecretStr

@@ -216,6 +216,18 @@ def test_a_full_disk(slow: Path) -> None:
     assert not list(out.parent.glob(".*"))
 
 
+def test_a_disk_that_is_full_from_the_start(slow: Path) -> None:
+    """There is no file of nothing, which would have to be gone on with."""
+    quick(slow)
+    out = slow.with_name("out.ndjson")
+    none = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # noqa: E731
+    with started("info", slow, "-o", out, before=none) as run:
+        err = run.communicate(timeout=20)[1].decode()
+    assert (run.returncode, err) == (1, f"cannot write {out}: File too large\n")
+    assert count("info", slow, "-o", out).code == 0
+    whole_file(out, ROWS)
+
+
 def test_a_full_disk_behind_standard_output(slow: Path) -> None:
     """Exit 1, and says so."""
     quick(slow)

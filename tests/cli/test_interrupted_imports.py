@@ -14,6 +14,7 @@ from tests.cli.asking import PROGRAM, ROOT, environment
 
 _SERVER = (sys.executable, "-m", "server")
 _CONSUMER = (sys.executable, "-m", "workers")
+_START = '{"type":"start","schema":1,"kind":"images_info"}\n'
 #: A library that Ctrl-C comes in the midst of. An exception there is what some do not bear.
 _INTERRUPTED = """
 import os, signal
@@ -48,15 +49,21 @@ def _exit_code(command: tuple[str, ...], library: str, folder: Path, *, ignored:
         ((PROGRAM, "info", "images.tsv"), "uvloop"),
         ((PROGRAM, "info", "images.tsv"), "orjson"),
         ((PROGRAM, "status"), "aiohttp"),
+        ((PROGRAM, "info", "images.tsv", "-o", "facts.parquet"), "pandas"),
         ((PROGRAM, "convert", "facts.ndjson", "facts.csv"), "pandas"),
         (_SERVER, "uvloop"),
         (_SERVER, "pydantic"),
+        (_SERVER, "argparse"),
         (_CONSUMER, "uvloop"),
         (_CONSUMER, "pydantic"),
+        (_CONSUMER, "argparse"),
     ],
 )
 def test_it_leaves_at_once(command: tuple[str, ...], library: str, tmp_path: Path) -> None:
+    (tmp_path / "facts.ndjson").write_text(_START, encoding="utf-8")
+
     assert _exit_code(command, library, tmp_path, ignored=False) == 130
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 @pytest.mark.parametrize(

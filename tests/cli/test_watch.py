@@ -35,7 +35,7 @@ def test_a_job_is_watched_and_told(url: str, submit: Submit, listed: Listed) -> 
 
 def test_ctrl_c_ends_the_watching_not_the_job(url: str, submit: Submit, listed: Listed) -> None:
     """And says so; so does SIGTERM end it, with its own code."""
-    job = submit(listed(300, "/slow/300"))
+    job = submit(listed(2000, "/slow/1000"))  # a minute at least
 
     codes, told = [], []
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -88,12 +88,24 @@ async def test_an_uploaded_list_is_called_what_it_was_called_here(
     await expect(card(page, job).locator(".job-manifest")).to_have_text(path.name)
     await card(page, job).get_by_role("button", name="Show records").click()
     await expect(page.locator(".brief p")).to_have_text(f"Job {job} · {path.name}")
+    await ended(page)
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Save NDJSON").click()
+    assert (await download.value).suggested_filename == "autumn-b-sale.ndjson"
 
     for other in ("null", "{}", "[[1, 2], 3]", "no JSON"):
         await page.evaluate("(text) => localStorage.setItem('imagecensus.lists', text)", other)
         await page.reload()
         await jobs(page)
         await expect(card(page, job).locator(".job-manifest")).to_have_text("an uploaded list")
+
+    kept = json.dumps([["1-1", "another"], [job, path.name]])
+    await page.evaluate("(text) => localStorage.setItem('imagecensus.lists', text)", kept)
+    await card(page, job).get_by_role("button", name="Delete").click()
+    await page.get_by_role("alertdialog").get_by_role("button", name="Delete it").click()
+    await expect(card(page, job)).not_to_be_attached()
+    kept = await page.evaluate("() => localStorage.getItem('imagecensus.lists')")
+    assert json.loads(kept) == [["1-1", "another"]]
 
 
 async def test_results_are_saved_as_lines_and_as_a_table(page: Page, service: Service) -> None:

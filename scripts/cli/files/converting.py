@@ -45,10 +45,7 @@ def convert(source: Path, out: Path, *, force: bool, quiet: bool) -> int:
         if not force and out.exists():
             raise Refused(f"{out} is there already: --force puts the new one in its place")
         check_writable()
-        frames.load()
-        end_in_order()
-        with _terminable():
-            return _convert(source, out, form, quiet=quiet)
+        return _convert(source, out, form, quiet=quiet)
     except (Refused, TableError) as exc:
         say(str(exc))
         return exits.REFUSED
@@ -77,12 +74,15 @@ def _convert(source: Path, out: Path, form: Format, *, quiet: bool) -> int:
     figures = Figures(str(source))
     with reading(source) as file:
         lines = _Lines(file)
-        new = NewFile(out)
-        try:
-            with shown(figures, quiet=quiet):
-                _write(lines, new, form, figures)
-        finally:
-            new.discard()
+        frames.load()
+        end_in_order()
+        with _terminable():
+            new = NewFile(out)
+            try:
+                with shown(figures, quiet=quiet):
+                    _write(lines, new, form, figures)
+            finally:
+                new.discard()
     rows = f"{figures.rows:,} rows"
     if problems := list(lines.problems(figures.rows)):
         say(f"{source}: {'; '.join(problems)}: {out} has the {rows} that are whole")

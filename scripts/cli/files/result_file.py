@@ -123,6 +123,11 @@ class ResultFile:
         with suppress(OSError):
             self.path.unlink()
 
+    def remove_empty(self) -> None:
+        """Leave nothing where nothing was written."""
+        if not self._end and _is_at(self._fd, self.path):
+            self.remove()
+
     def close(self) -> None:
         """Let go of it."""
         os.close(self._fd)

@@ -10,6 +10,7 @@ import uvloop
 
 from scripts.cli import exits
 from scripts.cli.exits import Finished, Refused
+from scripts.cli.files.outputs import is_table
 from scripts.cli.files.result_file import CannotWrite
 from scripts.cli.files.standard_output import BrokenOutput
 from scripts.cli.runs.plan import Plan
@@ -23,6 +24,8 @@ from workers.environment import read_settings
 from workers.errors import ManifestNotFound, SettingsError, TableError, WorkError
 from workers.interrupts import end_in_order
 from workers.settings import WorkSettings
+from workers.tables import frames
+from workers.tables.formats import check_writable
 from workers.tracing import spans
 from workers.tracing.switch import traced
 
@@ -36,12 +39,13 @@ def run(plan: Plan) -> int:
         settings = read_settings(WorkSettings, **plan.settings)
         _set_up_logs(settings)
         raise_descriptors()
-        end_in_order()
-        with (
-            traced("imagecensus-command"),
-            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
-        ):
-            return runner.run(_run(plan, settings))
+        if is_table(plan.out):
+            check_writable()
+            frames.load()
+        with traced("imagecensus-command"):
+            end_in_order()
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(_run(plan, settings))
     except Finished as exc:
         if not plan.quiet:
             say(str(exc))

@@ -77,6 +77,7 @@ async def count_all(plan: Plan, settings: WorkSettings) -> int:
         if plan.out is not None and file is None:
             file = ResultFile.create(lines_of(plan.out))
             stack.callback(file.close)
+            stack.callback(file.remove_empty)
         out = open_output(plan.out, file, plan.kind)
         stack.callback(out.close)
         await out.begin(start)

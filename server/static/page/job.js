@@ -1,6 +1,6 @@
 /** One job in the list: its parts are made once, and say something else when there is something else. */
 import { make, say } from "./dom.js";
-import { commandsOf, optionsOf } from "./commands.js";
+import { commandsOf, isFile, optionsOf } from "./commands.js";
 import { copyable } from "./copying.js";
 import { FORMS } from "./downloads.js";
 import { listName } from "./listnames.js";
@@ -78,7 +78,7 @@ export class JobCard {
     pill.dataset.state = state;
     say(pill, STATES[state] ?? state);
     say(manifest, listName(job.id, job.manifest));
-    manifest.title = job.manifest ?? "";
+    manifest.title = isFile(job) ? job.manifest : "";
     say(kind, [job.kind === "batch_predict" ? "predictions" : "facts", ...optionsOf(job).map(optionWords)].join(" · "));
     when.dateTime = job.created;
     when.title = `${job.id}: handed in ${job.created}${job.finished ? `, ended ${job.finished}` : ""}`;

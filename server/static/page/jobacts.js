@@ -4,6 +4,7 @@ import { confirmed } from "./confirm.js";
 import { download } from "./downloads.js";
 import { isOpen } from "./job.js";
 import { refusal } from "./jobwords.js";
+import { forgetName } from "./listnames.js";
 import { bytes, some } from "./words.js";
 
 /** As the buttons of a card have them: functions of that card. */
@@ -35,6 +36,7 @@ export class JobActs {
     if (!(await confirmed({ title: "Delete this job?", says, yes: "Delete it" }))) return;
     await this.#act(card, "act", async () => {
       await ask("DELETE", jobPath(id));
+      forgetName(id);
       this.#removed(id);
     });
   };

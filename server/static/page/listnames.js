@@ -15,9 +15,16 @@ export function listName(job, manifest) {
 
 /** Keep what was handed in from here as *job*. */
 export function keepName(job, name) {
-  const kept = [...names().set(job, name.slice(0, LONGEST))].slice(-MOST);
-  local.set(KEPT, JSON.stringify(kept));
+  keep(names().set(job, [...name].slice(0, LONGEST).join("")));
 }
+
+/** Keep nothing of a *job* that is deleted. */
+export function forgetName(job) {
+  const kept = names();
+  if (kept.delete(job)) keep(kept);
+}
+
+const keep = (names) => local.set(KEPT, JSON.stringify([...names].slice(-MOST)));
 
 /** Those that are kept, the oldest first; whatever else stands there is nothing. */
 function names() {

@@ -286,7 +286,7 @@ async def test_closing_while_resting() -> None:
 
     lane = rig.lane(again)
     rig.add(lane, *urls("a", 3))
-    await wait_until(lambda: len(lane.resting) == 3)
+    await wait_until(lambda: len(lane.resting) == 3 and not rig.turns.busy)
     assert len(await rig.turns.close_lane(lane)) == 3
     assert not lane.resting
     rig.check_nothing_left()
