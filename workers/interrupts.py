@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 
-__all__ = ["end_in_order", "leave_at_once"]
+__all__ = ["end_in_order", "hold_back", "leave_at_once"]
 
 #: What shells call a program that Ctrl-C ended.
 _INTERRUPTED = 130
@@ -23,6 +23,14 @@ def leave_at_once() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _leave)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def hold_back() -> None:
+    """Ctrl-C waits for `leave_at_once`: of the program that this process becomes by `exec`, where
+    Python itself would else take it while it starts.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def end_in_order() -> None:

@@ -12,6 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from workers.interrupts import hold_back
+
 __all__ = ["register"]
 
 #: Found by every Python that runs there.
@@ -105,4 +107,5 @@ def _become(package: str, chosen: Mapping[str, object], arguments: list[str]) ->
     command = [sys.executable, *options, "-m", package, *arguments]
     sys.stdout.flush()
     sys.stderr.flush()
+    hold_back()
     os.execve(sys.executable, command, os.environ | given)  # noqa: S606 - ourselves

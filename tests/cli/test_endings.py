@@ -11,6 +11,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.asserts import eventually
@@ -142,6 +143,25 @@ def test_a_signal_at_any_moment(slow: Path) -> None:
         assert "Traceback" not in err
     assert count("info", slow, "-o", out, "--resume").code == 0
     whole_file(out, ROWS)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_its_processes_start(
+    slow: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals, code: int
+) -> None:
+    """All of them end, and take away what they had for themselves."""
+    own = slow.with_name("own")
+    own.mkdir()
+    monkeypatch.setenv("TMPDIR", str(own))
+    with started("info", slow, "--depth=full") as run:
+        itself = psutil.Process(run.pid)
+        eventually(lambda: len(itself.children(recursive=True)) >= 2)
+        family = itself.children(recursive=True)
+        run.send_signal(number)
+        assert run.communicate(timeout=30) == (b"", b"")
+    assert run.returncode == code
+    assert psutil.wait_procs(family, timeout=30)[1] == []
+    assert list(own.iterdir()) == []
 
 
 def _opened(run: subprocess.Popen[bytes], name: str) -> bool:

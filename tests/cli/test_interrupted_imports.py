@@ -24,11 +24,20 @@ try:
 except BaseException:
     os._exit(99)
 """
+#: Python imports it by itself, before anything of a program. Of `python -m server`, say, only.
+_STARTED = "import signal, sys\nif '-m' in sys.orig_argv:\n    signal.raise_signal(signal.SIGINT)\n"
 
 
-def _exit_code(command: tuple[str, ...], library: str, folder: Path, *, ignored: bool) -> int:
+def _exit_code(
+    command: tuple[str, ...],
+    library: str,
+    folder: Path,
+    *,
+    ignored: bool = False,
+    text: str = _INTERRUPTED,
+) -> int:
     """That of *command*, of which *library* is interrupted, and which says nothing."""
-    (folder / f"{library}.py").write_text(_INTERRUPTED, encoding="utf-8")
+    (folder / f"{library}.py").write_text(text, encoding="utf-8")
     done = subprocess.run(
         command,
         cwd=folder,
@@ -62,7 +71,7 @@ def _exit_code(command: tuple[str, ...], library: str, folder: Path, *, ignored:
 def test_it_leaves_at_once(command: tuple[str, ...], library: str, tmp_path: Path) -> None:
     (tmp_path / "facts.ndjson").write_text(_START, encoding="utf-8")
 
-    assert _exit_code(command, library, tmp_path, ignored=False) == 130
+    assert _exit_code(command, library, tmp_path) == 130
     assert len(list(tmp_path.iterdir())) == 2
 
 
@@ -72,3 +81,9 @@ def test_it_leaves_at_once(command: tuple[str, ...], library: str, tmp_path: Pat
 def test_ignored_it_stays_ignored(command: tuple[str, ...], tmp_path: Path) -> None:
     """As behind `nohup`, or in the background of a script."""
     assert _exit_code(command, "uvloop", tmp_path, ignored=True) == 98
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+def test_a_command_that_becomes_another_program(command: str, tmp_path: Path) -> None:
+    """Also while Python starts once more."""
+    assert _exit_code((PROGRAM, command), "sitecustomize", tmp_path, text=_STARTED) == 130

@@ -24,6 +24,14 @@ from tests.picture_hosts import PictureHost
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 ROWS = WELL + len(FAILING)
+#: A file of that name is chosen; no system would have it in a folder.
+HANDED_IN = """(name) => {
+  const files = new DataTransfer();
+  files.items.add(new File(["url\\nhttps://host.example/1.jpg\\n"], name, { type: "text/csv" }));
+  const field = document.querySelector("#file");
+  field.files = files.files;
+  field.dispatchEvent(new Event("change"));
+}"""
 
 
 async def jobs(page: Page) -> None:
@@ -106,6 +114,30 @@ async def test_an_uploaded_list_is_called_what_it_was_called_here(
     await expect(card(page, job)).not_to_be_attached()
     kept = await page.evaluate("() => localStorage.getItem('imagecensus.lists')")
     assert json.loads(kept) == [["1-1", "another"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("   ", "an uploaded list"),
+        ("evil\u202evst.tsv", "evil\ufffdvst.tsv"),
+        (
+            "\U0001f468\u200d\U0001f469" * 200,
+            "\U0001f468\u200d\U0001f469" * 66 + "\U0001f468\u200d",
+        ),
+    ],
+    ids=["blank", "turned", "long"],
+)
+async def test_names_of_lists_that_mislead(
+    open_page: OpenPage, replayed: Replayed, name: str, shown: str
+) -> None:
+    """They are shown as far as they can be read, or not at all."""
+    replayed.tell({"job": JOB}, status=202, path="/api/v1/images_info_async", method="POST")
+    replayed.tell({"jobs": [told(manifest="upload")], "next": None}, path="/api/v1/jobs")
+    page = await open_page(replayed.url)
+    await page.evaluate(HANDED_IN, name)
+    await page.get_by_role("button", name="Hand in as a job").click()
+    await expect(card(page, JOB).locator(".job-manifest")).to_have_text(shown)
 
 
 async def test_results_are_saved_as_lines_and_as_a_table(page: Page, service: Service) -> None:

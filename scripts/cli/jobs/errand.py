@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any
@@ -16,6 +15,7 @@ from scripts.cli.files.standard_output import BrokenOutput
 from scripts.cli.jobs.door import DEFAULT_URL, Denied, Door, Unanswered, key_of
 from scripts.cli.jobs.patience import GoneError
 from scripts.cli.saying import say
+from scripts.cli.terminating import until_terminated
 from workers.errors import WorkError
 from workers.interrupts import end_in_order
 
@@ -35,7 +35,7 @@ def run(
         door = Door(server or DEFAULT_URL, key_of(key))
         end_in_order()
         with asyncio.Runner() as runner:
-            return runner.run(_until_terminated(errand, door))
+            return runner.run(until_terminated(_do(errand, door)))
     except Refused as exc:
         say(f"imagecensus: {exc}")
         return exits.REFUSED
@@ -58,25 +58,9 @@ def run(
         return exits.INTERRUPTED
 
 
-async def _until_terminated(errand: Errand, door: Door) -> int:
-    """SIGTERM ends it like Ctrl-C does, with its own code and everything closed."""
-    task = asyncio.current_task()
-    assert task is not None  # noqa: S101 - the runner made one
-    terminated = False
-
-    def terminate() -> None:
-        nonlocal terminated
-        terminated = True
-        task.cancel()
-
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
-    try:
-        async with door:
-            return await errand(door)
-    except asyncio.CancelledError:
-        if not terminated:
-            raise
-        return exits.TERMINATED
+async def _do(errand: Errand, door: Door) -> int:
+    async with door:
+        return await errand(door)
 
 
 def _let_go_of_output() -> None:

@@ -18,6 +18,7 @@ from scripts.cli.runs.redo import redo
 from scripts.cli.runs.whole import count_all
 from scripts.cli.samples.sampling import sample
 from scripts.cli.saying import say
+from scripts.cli.terminating import until_terminated
 from workers import logs
 from workers.descriptors import raise_descriptors
 from workers.environment import read_settings
@@ -45,7 +46,7 @@ def run(plan: Plan) -> int:
         with traced("imagecensus-command"):
             end_in_order()
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                return runner.run(_run(plan, settings))
+                return runner.run(until_terminated(_run(plan, settings)))
     except Finished as exc:
         if not plan.quiet:
             say(str(exc))
