@@ -460,7 +460,7 @@ def test_signal_ends_the_host_at_once_with_exit_code_0(folder: Path, number: int
     ):
         host.settle(in_flight=1)
         host.process.send_signal(number)
-        assert host.process.wait(timeout=2) == 0
+        assert host.process.wait(timeout=20) == 0
 
 
 def test_host_ends_with_whoever_holds_its_input(folder: Path) -> None:

@@ -99,7 +99,7 @@ def test_an_idle_server_ends_at_once_though_connections_are_kept(start: Start) -
     assert connection.getresponse().read() == b'{"ping": "pong"}'
 
     server.process.terminate()
-    assert server.end(signal.SIGTERM, timeout=5) == 0
+    assert server.end(signal.SIGTERM, timeout=20) == 0
 
     connection.close()
     assert server.left() == []

@@ -124,7 +124,7 @@ async def test_draining_does_not_wait_for_a_predictor(
         assert (await talk.line())["type"] == "start"
         await wait_until(Path(f"{go}.begun").exists)
 
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await served.app[keys.STREAMS].drain()
 
         line, summary = await talk.line(), await talk.line()

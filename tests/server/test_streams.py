@@ -121,7 +121,7 @@ async def test_draining_waits_for_no_upload(serve: Serve, host: PictureHost) -> 
         assert summary["manifest_sha256"] is None
         for waiting in (silent, stalled):
             (await waiting.answer()).problem(503)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await stopping
             assert await begun.rest() == b"\r\n0\r\n\r\n"
 
@@ -152,6 +152,6 @@ async def test_a_reader_that_stopped_holds_the_end_up_no_longer_than_the_grace(
     async with served.talk(narrow=True) as talk:
         await talk.ask(body="\n".join(rows).encode(), Content_Type=TSV["Content-Type"])
         await served.stuck()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await served.runner.cleanup()
     assert len(served.app[keys.STREAMS]) == 0

@@ -58,7 +58,7 @@ async def test_ordered_records_of_one_index_each_have_their_turn() -> None:
     outbox = Outbox(100, ordered=True)
     fill(outbox, order)
     outbox.end()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await taken(outbox) == sorted(order)
     cut = Outbox(100, ordered=True)
     cut.admit(3)
@@ -157,7 +157,7 @@ async def test_nothing_at_all() -> None:
     """No row: the end, at once."""
     outbox = Outbox(4, ordered=True)
     outbox.end()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await taken(outbox) == []
 
 
@@ -170,7 +170,7 @@ async def test_end_waits_for_rows_that_are_open() -> None:
     await asyncio.sleep(0)
     assert not taking.done()
     outbox.put(record(0))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await taking == [0]
 
 
@@ -208,7 +208,7 @@ async def test_first_record_does_not_wait_for_company(monkeypatch: pytest.Monkey
         outbox.admit(index)
     batches = outbox.batches(idle=60)
     outbox.put(record(0))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert len(await anext(batches)) == 1
         waiting = asyncio.ensure_future(anext(batches))
         await asyncio.sleep(0)
@@ -238,7 +238,7 @@ async def test_feeder_waits_for_a_good_part_of_the_window() -> None:
     for index in range(1, 30):
         outbox.put(record(index))
     assert len(await anext(batches)) == 29
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await waiting
 
 
@@ -250,7 +250,7 @@ async def test_cut_gives_what_is_there_and_ends() -> None:
     for index in (0, 5, 3):
         outbox.put(record(index))
     outbox.cut()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await taken(outbox) == [0, 3, 5]
 
 
@@ -262,7 +262,7 @@ async def test_cut_keeps_the_order_of_admission() -> None:
     for wide in (Wide(40, 4), Wide(9, 2), Wide(20, 4)):
         outbox.put(wide)
     outbox.cut()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await taken(outbox) == [9, 20, 40]
 
 
@@ -273,7 +273,7 @@ async def test_reader_that_waits_is_woken_by_the_cut() -> None:
     taking = asyncio.create_task(taken(outbox, idle=60))
     await asyncio.sleep(0)
     outbox.cut()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await taking == []
 
 

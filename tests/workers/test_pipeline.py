@@ -159,7 +159,7 @@ async def test_order(engine: Engine, host: PictureHost, ordered: bool) -> None:
 @pytest.mark.parametrize("options", [InfoOptions(), InfoOptions(ordered=True)])
 async def test_no_rows(engine: Engine, options: InfoOptions) -> None:
     """The end comes at once."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await inspect(engine, Rows()(), options) == []
 
 
@@ -227,7 +227,7 @@ async def test_stop_cancels_what_has_begun(engine: Engine, host: PictureHost) ->
         await wait_until(lambda: len(records) == 3)
         await wait_until(lambda: len(inspection._lane.under_way) == connections)
         await inspection.stop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await collecting
         cancelled = [
             record
@@ -249,7 +249,7 @@ async def test_stop_in_order_keeps_the_order(engine: Engine, host: PictureHost) 
         await wait_until(lambda: len(inspection._outbox._early) == 5)
         assert records == []
         await inspection.stop()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await collecting
     assert [record.index for record in records] == list(range(6))
     assert isinstance(records[0].outcome, Failure)
@@ -267,7 +267,7 @@ async def test_stop_before_anything_began(engine: Engine, host: PictureHost, dep
                 await asyncio.sleep(0)
             await inspection.stop()
             await inspection.stop()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await collecting
         assert len({record.index for record in records}) == len(records)
         check_idle(engine)

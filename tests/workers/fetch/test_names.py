@@ -42,7 +42,7 @@ async def test_many_slow_look_ups_do_not_hold_up_other_threads(
     names = ThreadedNames()
     waiting = [asyncio.create_task(names.resolve(f"{n}.example")) for n in range(100)]
     await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await asyncio.to_thread(lambda: "free") == "free"
     go.set()
     assert await asyncio.gather(*waiting) == [[]] * 100

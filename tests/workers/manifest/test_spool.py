@@ -65,14 +65,14 @@ async def test_reader_keeps_behind_the_writer(wide: SpoolRoom) -> None:
     blocks = spool.blocks()
     for piece in (b"1\thttp://h/a\n", b"2\thttp:", b"//h/b\n"):
         await spool.write(piece)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             assert await anext(blocks) == piece
     assert spool.sha256 is None
     waiting = asyncio.ensure_future(anext(blocks, b"end"))
     await asyncio.sleep(0)
     assert not waiting.done()
     spool.finish()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         assert await waiting == b"end"
     whole = b"1\thttp://h/a\n2\thttp://h/b\n"
     assert spool.sha256 == hashlib.sha256(whole).hexdigest()
@@ -124,7 +124,7 @@ async def test_a_reader_that_waits_gets_the_error(wide: SpoolRoom) -> None:
     reading = asyncio.create_task(read(spool))
     await asyncio.sleep(0)
     spool.fail(ManifestError("stalled"))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         with pytest.raises(ManifestError, match="stalled"):
             await reading
     spool.close()
