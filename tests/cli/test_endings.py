@@ -111,7 +111,7 @@ def test_a_reader_that_stalls(picture_host: PictureHost, tmp_path: Path, ended: 
 def test_a_file_that_is_taken_away(slow: Path, instead: str | None) -> None:
     """Removed, or replaced, while it is written: that is said, and the other is not touched."""
     quick(slow)
-    slow.write_text(slow.read_text(encoding="utf-8").replace("slow/00000", "slow/1500"))
+    slow.write_text(slow.read_text(encoding="utf-8").replace("slow/00000", "slow/4000"))
     out = slow.with_name("out.ndjson")
     with started("info", slow, "-o", out) as run:
         eventually(lambda: records(out) >= 10)

@@ -85,7 +85,7 @@ def test_a_file_that_was_killed_is_gone_on_with(
 ) -> None:
     """As a job runs, with `kill -9`: the file ends as if nothing had been."""
     out = tmp_path / "out.ndjson"
-    job = submit(listed(ROWS, "/slow/150"))
+    job = submit(listed(ROWS, "/slow/300"))
 
     with begun("results", job, "--follow", "-o", out, server=url) as following:
         eventually(lambda: out.exists() and out.read_bytes().count(b'"progress"') > 1)
@@ -109,7 +109,7 @@ def test_what_is_there_of_a_running_job(
     Once the job was cancelled there is no rest.
     """
     out = tmp_path / "out.ndjson"
-    job = submit(listed(ROWS, "/slow/300"))
+    job = submit(listed(ROWS, "/slow/2000"))
 
     part = ask("results", job, "-o", out, server=url)
     assert json.loads(out.read_bytes().splitlines()[-1])["reason"] == "running"

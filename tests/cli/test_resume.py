@@ -424,7 +424,7 @@ def test_a_name_that_is_no_unicode(tmp_path: Path, rows: Rows) -> None:
 def test_two_runs_into_one_file(picture_host: PictureHost, tmp_path: Path) -> None:
     """The second is refused while the first is at work, and the first does not notice."""
     manifest, out = tmp_path / "images.tsv", tmp_path / "out.ndjson"
-    urls = [f"{picture_host}/slow/{800 if row else 0}/two/{row}\n" for row in range(4)]
+    urls = [f"{picture_host}/slow/{5000 if row else 0}/two/{row}\n" for row in range(4)]
     manifest.write_text("".join(urls), encoding="utf-8")
     with started("info", manifest, "-o", out) as first:
         eventually(lambda: out.exists() and out.stat().st_size)
@@ -434,7 +434,7 @@ def test_two_runs_into_one_file(picture_host: PictureHost, tmp_path: Path) -> No
             assert ("being written by another run" if more else "there already") in told.err
         told = count("info", out, "--only", "failed")
         assert (told.code, "being written by another run" in told.err) == (2, True)
-        assert first.wait(20) == 0
+        assert first.wait(60) == 0
     summed(lines_of(out))
     whole_file(out, 4)
 

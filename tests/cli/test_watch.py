@@ -66,7 +66,7 @@ def _wait_until_it_watches(watching: subprocess.Popen[str]) -> None:
 
 def test_a_terminal_of_twenty_columns(url: str, submit: Submit, listed: Listed) -> None:
     """Shows it line by line; no line is longer than it is wide."""
-    job = submit(listed(200, "/slow/100"))
+    job = submit(listed(200, "/slow/400"))
     master, slave = pty.openpty()
     with subprocess.Popen(
         [PROGRAM, "watch", job],

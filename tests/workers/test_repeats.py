@@ -309,7 +309,7 @@ async def test_whoever_waited_for_a_part_that_ends_goes_on(
 ) -> None:
     """One of them fetches, the others wait for that."""
     known = engine.repeats.of_job("a job")
-    url = f"{host}/slow/400/{SMALL}"
+    url = f"{host}/slow/2000/{SMALL}"
     first = [url] * 2 + [f"{host}/silent/{n}" for n in range(3)]
     async with inspect_rows(engine, given(rows_of(first)), InfoOptions(), known) as flow:
         await wait_until(lambda: host.counts()["requests"] == 4)

@@ -89,8 +89,8 @@ async def test_slow_drip_ends_at_the_deadline(settings_of: SettingsOf) -> None:
 async def test_rows_that_wait_for_a_permit_do_not_time_out(
     host: PictureHost, settings_of: SettingsOf
 ) -> None:
-    """The deadline starts with the permit: eight rows of 0.2 seconds, one by one, in 1.0."""
-    settings = settings_of(timeout=1.0, max_connections_per_host=1)
+    """The deadline starts with the permit: eight rows of 0.2 seconds, one by one, in 1.5."""
+    settings = settings_of(timeout=1.5, max_connections_per_host=1)
     async with fetching(settings) as fetch:
         outcomes = await fetch(*[f"{host}/slow/200/{SMALL}"] * 8)
     assert {info(outcome).image_format for outcome in outcomes} == {"JPEG"}
