@@ -33,7 +33,6 @@ from workers.options import Pixels
 from workers.results.rows import result_rows
 from workers.results.survey import Survey
 from workers.settings import WorkSettings
-from workers.tables.formats import check_writable
 
 __all__ = ["check_predictor", "count_all", "rows_of", "seconds_of", "start_of"]
 
@@ -202,7 +201,6 @@ async def _check_changes(plan: Plan, source: Any, asked: Asked) -> None:
 
 
 def _check_table(asked: Asked) -> None:
-    """Raises Refused, TableError where what is asked for cannot become a table."""
+    """Raises Refused where what is asked for cannot become a table."""
     if isinstance(asked, BatchRequest) and asked.pixels is not Pixels.NONE:
         raise Refused("--pixels: a table has no place for arrays; name a file .ndjson")
-    check_writable()
