@@ -454,7 +454,7 @@ async def test_black_hole_among_good_hosts(
     settings = settings_of(
         max_connections=8,
         max_connections_per_host=4,
-        read_timeout=0.3,
+        read_timeout=3,
         retries=0,
         allow_networks="127.0.0.0/8",
     )
