@@ -102,9 +102,9 @@ def test_gif_of_tiny_blocks_is_quick() -> None:
     """Four megabytes of one-byte blocks do not hold up an event loop."""
     head = b"GIF89a" + struct.pack("<HHBBB", 5, 5, 0, 0, 0)
     for data in (head + b"!\xfe" + b"\1x" * 2_000_000, head + b"x" * 4_000_000):
-        started = time.perf_counter()
+        started = time.process_time()
         assert code(data) is ErrorCode.CORRUPT_IMAGE
-        assert time.perf_counter() - started < 1.0
+        assert time.process_time() - started < 1.0
 
 
 def test_frames_are_counted_up_to_the_limit_only() -> None:

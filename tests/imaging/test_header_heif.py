@@ -213,10 +213,10 @@ def test_hostile_tables_are_quick() -> None:
         file(full(b"meta", full(b"ipma", b"\xff\xff\xff\xff", b"\0\1\0" * 300_000))),
         file(box(b"moov", box(b"trak", nested)), brand=b"avis"),
     ):
-        started = time.perf_counter()
+        started = time.process_time()
         inspect(data, total=len(data))
         count_frames(data)
-        assert time.perf_counter() - started < 2.0
+        assert time.process_time() - started < 2.0
 
 
 def infe(item: int, kind: bytes, *rest: bytes) -> bytes:

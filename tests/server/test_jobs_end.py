@@ -118,7 +118,6 @@ async def test_results_are_released_where_memory_is_short(
     serve: Serve, redis_server: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That is what makes room; meanwhile submissions are told to come again."""
-    monkeypatch.setattr(ledger, "WITHIN_SECONDS", 0.2)
     server = redis_server()
     served = await serve(redis_url=server.url)
     redis = connect(served.settings)
@@ -127,7 +126,9 @@ async def test_results_are_released_where_memory_is_short(
     await recording.done((True,), (True,))
     server.call("CONFIG", "SET", "maxmemory", "1")
 
-    refused = await served.ask(ASYNC, json={"images": ["foo"]})
+    with monkeypatch.context() as hasty:
+        hasty.setattr(ledger, "WITHIN_SECONDS", 0.2)
+        refused = await served.ask(ASYNC, json={"images": ["foo"]})
     answer = await queue.delete(recording.job, through=(await recording.results())[-1])
 
     assert int(refused.headers["Retry-After"]) > 0
@@ -140,22 +141,23 @@ async def test_jobs_come_back_with_redis(
     serve: Serve, redis_server: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server starts without it, says so, serves streams, and needs no restart."""
-    monkeypatch.setattr(ledger, "WITHIN_SECONDS", 0.2)
-    monkeypatch.setattr(health, "REDIS_SECONDS", 0.2)
     server = redis_server(appendonly="yes")
     server.kill()
     served = await serve(redis_url=server.url)
     for _ in range(2):
-        for method, path in (("POST", ASYNC), ("GET", JOBS), ("GET", f"{JOBS}/1-0"),
-                             ("GET", f"{JOBS}/1-0/results"), ("POST", f"{JOBS}/1-0/cancel"),
-                             ("DELETE", f"{JOBS}/1-0")):  # fmt: skip
-            body = {"images": ["foo"]} if path == ASYNC else None
-            answer = await served.ask(path, method=method, json=body)
-            assert int(answer.headers["Retry-After"]) > 0
-            assert str(server.socket) not in answer.problem(503)["detail"]
-        ready = await served.ask("/readyz", method="GET")
-        assert (ready.status, ready.json()["checks"]["redis"]) == (503, False)
-        assert len((await served.ask(json={"images": ["foo"]})).records()) == 1
+        with monkeypatch.context() as hasty:
+            hasty.setattr(ledger, "WITHIN_SECONDS", 0.2)
+            hasty.setattr(health, "REDIS_SECONDS", 0.2)
+            for method, path in (("POST", ASYNC), ("GET", JOBS), ("GET", f"{JOBS}/1-0"),
+                                 ("GET", f"{JOBS}/1-0/results"), ("POST", f"{JOBS}/1-0/cancel"),
+                                 ("DELETE", f"{JOBS}/1-0")):  # fmt: skip
+                body = {"images": ["foo"]} if path == ASYNC else None
+                answer = await served.ask(path, method=method, json=body)
+                assert int(answer.headers["Retry-After"]) > 0
+                assert str(server.socket) not in answer.problem(503)["detail"]
+            ready = await served.ask("/readyz", method="GET")
+            assert (ready.status, ready.json()["checks"]["redis"]) == (503, False)
+            assert len((await served.ask(json={"images": ["foo"]})).records()) == 1
 
         server.start()
         assert (await served.ask(JOBS, method="GET")).json()["jobs"] == []
@@ -168,14 +170,15 @@ async def test_a_redis_that_hangs_is_one_that_is_away(
     serve: Serve, redis_server: Callable[..., RedisServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its connections stand, and nothing answers: the same, in the same time."""
-    monkeypatch.setattr(ledger, "WITHIN_SECONDS", 0.2)
     server = redis_server()
     served = await serve(redis_url=server.url)
     assert (await served.ask(JOBS, method="GET")).status == 200
     server.freeze()
 
-    (await served.ask(JOBS, method="GET")).problem(503)
-    (await served.ask(ASYNC, json={"images": ["foo"]})).problem(503)
+    with monkeypatch.context() as hasty:
+        hasty.setattr(ledger, "WITHIN_SECONDS", 0.2)
+        (await served.ask(JOBS, method="GET")).problem(503)
+        (await served.ask(ASYNC, json={"images": ["foo"]})).problem(503)
 
     server.thaw()
     assert (await served.ask(JOBS, method="GET")).status == 200

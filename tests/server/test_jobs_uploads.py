@@ -253,7 +253,6 @@ async def test_where_redis_is_away_no_upload_is_lost_that_a_job_may_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Away before: the body is not taken. Away at the end: the answer alone may have been lost."""
-    monkeypatch.setattr(ledger, "WITHIN_SECONDS", 0.2)
     server = redis_server()
     served = await serve(redis_url=server.url)
     folder = served.settings.data_root / ".uploads"
@@ -261,6 +260,7 @@ async def test_where_redis_is_away_no_upload_is_lost_that_a_job_may_name(
         await talk.ask(ASYNC, body=ROWS, length=len(ROWS) + 1, Content_Type="text/csv")
         await wait_until(lambda: list(folder.glob("*")))
         server.kill()
+        monkeypatch.setattr(ledger, "WITHIN_SECONDS", 0.2)
         talk.writer.write(b"\n")
         assert (await talk.answer()).problem(503)
         assert [path.suffix for path in folder.glob("*")] == [".csv"]
@@ -269,6 +269,7 @@ async def test_where_redis_is_away_no_upload_is_lost_that_a_job_may_name(
         answer = await talk.answer()
         assert int(answer.headers["Retry-After"]) > 0
         answer.problem(503)
+    monkeypatch.undo()
     server.start()
 
     answer = await served.ask(ASYNC, data=ROWS, headers=TSV)

@@ -364,7 +364,7 @@ async def test_an_upload_that_trickles_is_given_up(
 
 async def test_an_upload_may_take_its_time(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as something comes: a row now and then is enough, and so is the end."""
-    monkeypatch.setattr(bodies, "SLOWEST", bodies.Pace(20, 0.02))
+    monkeypatch.setattr(bodies, "SLOWEST", bodies.Pace(1, 0.02))
     async with served.talk() as talk:
         await talk.ask(body=None, Content_Type=KIND)
         for _ in range(4):

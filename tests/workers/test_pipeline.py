@@ -423,7 +423,7 @@ async def test_url_that_breaks_the_parser_costs_its_own_row(
 
 async def test_impatient_client_does_not_silence_a_host(engine: Engine, host: PictureHost) -> None:
     """Rows that were given less than the host needs say nothing of the host."""
-    slow = f"{host}/slow/300/{SMALL}"
+    slow = f"{host}/slow/3000/{SMALL}"
     many = Rows(*[f"{slow}?n={n}" for n in range(12)])
     short = await inspect(engine, many(), InfoOptions(timeout=0.15))
     assert {getattr(record.outcome, "code", None) for record in short} == {ErrorCode.TIMEOUT}

@@ -39,9 +39,7 @@ async def test_secrets_of_urls(
     monkeypatch.setattr(retries, "_FIRST_WAIT", 0.005)
     at = f"user:{PASSWORD}@"
     port = picture_host.port
-    settings = settings_of(
-        timeout=2, read_timeout=0.3, connect_timeout=0.3, retries=1, opt_out="skip"
-    )
+    settings = settings_of(timeout=9, read_timeout=2, connect_timeout=2, retries=1, opt_out="skip")
     names = resolving({"temporary.example": OSError(11, "later")})
     caplog.set_level(logging.DEBUG)
     refusing = head("200 OK", Content_Length=0, X_Robots_Tag="noai")

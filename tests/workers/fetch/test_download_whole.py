@@ -146,7 +146,7 @@ async def test_waiting_for_room_costs_no_deadline(settings_of: SettingsOf) -> No
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
     room = 1_000_000  # where one body may take all of it, nothing is kept for small ones
     settings = settings_of(
-        timeout=0.5, read_timeout=0.4, max_image_bytes=room, max_inflight_bytes=room
+        timeout=2.5, read_timeout=2, max_image_bytes=room, max_inflight_bytes=room
     )
     async with server, fetching(settings, body=True) as fetch:
         budget = fetch.downloads._budget
@@ -154,9 +154,9 @@ async def test_waiting_for_room_costs_no_deadline(settings_of: SettingsOf) -> No
         assert everything is not None
         coming = asyncio.create_task(fetch(url))
         await wait_until(lambda: budget.pressed)
-        await pass_by(0.8)
+        await pass_by(3)
         everything.release()
-        await pass_by(0.25)
+        await pass_by(1)
         go.set()
         [outcome] = await coming
         assert isinstance(outcome, Body), outcome

@@ -116,7 +116,7 @@ async def test_retry_begins_at_the_first_host(settings: WorkSettings) -> None:
 
 async def test_silent_host_behind_a_redirect(settings_of: SettingsOf) -> None:
     """It is the one that is silent, and then fails rows at once; who redirected is not."""
-    settings = settings_of(read_timeout=0.2, timeout=2, retries=0, max_connections=16)
+    settings = settings_of(read_timeout=2, timeout=9, retries=0, max_connections=16)
     async with (
         answering(None) as mute,
         answering(to(mute.url), stays=True) as raw,
@@ -136,7 +136,7 @@ async def test_no_turn_in_time(settings_of: SettingsOf) -> None:
     """The deadline runs while a row waits for the host it was redirected to."""
     go = asyncio.Event()
     settings = settings_of(
-        timeout=1, read_timeout=0.8, retries=0, max_connections=8, max_connections_per_host=1
+        timeout=3.5, read_timeout=3, retries=0, max_connections=8, max_connections_per_host=1
     )
     async with (
         counting(lambda _: OK, wait=go) as slow,

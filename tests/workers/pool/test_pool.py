@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).parents[3]
 SETTINGS = PoolSettings(
-    slots=2, memory_bytes=512 << 20, item_timeout=1.0, limits=Limits(), answer_margin=1.0
+    slots=2, memory_bytes=512 << 20, item_timeout=2.0, limits=Limits(), answer_margin=2.0
 )
 HOSTILE = {
     "leave": ErrorCode.WORKER_DIED,
@@ -142,13 +142,11 @@ async def test_stuck_c_code_is_stopped_in_time_and_its_traceback_logged(
     assert "loop_in_c_with_the_gil" in record.__dict__["traceback"]
 
 
-async def test_item_timeout_may_differ_for_a_run(pool: ImagePool) -> None:
+async def test_item_timeout_may_differ_for_a_run() -> None:
     """A prediction may take longer than a decode, or less."""
-    async with pool.slot() as slot:
-        started = time.monotonic()
+    async with open_pool(replace(SETTINGS, item_timeout=3600)) as pool, pool.slot() as slot:
         [result] = await slot.run(hostile_work.act, ["loop_in_python"], item_timeout=0.1)
     assert result.code is ErrorCode.DECODE_TIMEOUT
-    assert time.monotonic() - started < SETTINGS.item_timeout
 
 
 async def test_frozen_process_is_killed_by_the_parent(pool: ImagePool, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.workers.pool import hostile_work
 from workers.pool.pool import PoolSettings, open_pool
 
 SETTINGS = PoolSettings(
-    slots=1, memory_bytes=512 << 20, item_timeout=1.0, limits=Limits(), answer_margin=1.0
+    slots=1, memory_bytes=512 << 20, item_timeout=2.0, limits=Limits(), answer_margin=2.0
 )
 
 
