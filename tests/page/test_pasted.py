@@ -193,7 +193,8 @@ async def test_json_that_cannot_be_sent_is_refused(open_page: OpenPage, replayed
     told = page.locator("#ask").get_by_role("alert")
     await page.evaluate(DROP_ALL, [["list.json", '["http://a.invalid/1.jpg", ']])
     await expect(told).to_contain_text("list.json begins as a JSON array, and is none")
-    await page.evaluate(DROP_ALL, [["list.json.gz", "x"]])
+    await page.evaluate(DROP_ALL, [["gnp.\u202etsv.json.gz", "x"]])
+    await expect(told).to_contain_text("gnp.\ufffdtsv.json.gz: ")
     await expect(told).to_contain_text("JSON is taken plain; packed, give NDJSON")
     for text in ("[", '{\n "images": ['):
         await page.evaluate(DROP_ALL, [["list.gz", "x"]])

@@ -1,7 +1,7 @@
 /** What somebody dropped, pasted or named, as the request it becomes. */
 import { beginsArray, linesOfJson, mayBeList } from "./jsonlist.js";
 import { TYPES, typeOf } from "./listtype.js";
-import { some } from "./words.js";
+import { some, unturned } from "./words.js";
 
 const LOOKED_BYTES = 65536;
 /** JSON that is no NDJSON is read whole before it is sent. */
@@ -16,19 +16,20 @@ export class HeldList {
 
   /** @throws {Error} a file of which neither name nor beginning says what it is, or JSON that cannot be read */
   static async ofFile(file) {
+    const shown = unturned(file.name);
     const name = file.name.toLowerCase().replace(/\.(gz|zst)$/, "");
     const packed = name !== file.name.toLowerCase();
     const ending = name.split(".").at(-1);
     const json = ending === "json";
-    if (json && packed) throw new Error(`${file.name}: JSON is taken plain; packed, give NDJSON, a value a line`);
+    if (json && packed) throw new Error(`${shown}: JSON is taken plain; packed, give NDJSON, a value a line`);
     let type = Object.hasOwn(TYPES, ending) ? TYPES[ending] : null;
     if (type === null && !packed) {
-      const lines = await jsonIn(file);
-      if (lines !== null) return new HeldList(lines, file.name, TYPES.ndjson, await linesIn(lines), file.name);
+      const lines = await jsonIn(file, shown);
+      if (lines !== null) return new HeldList(lines, shown, TYPES.ndjson, await linesIn(lines), shown);
       type = json ? TYPES.ndjson : await typeIn(file);
     }
-    if (type === null) throw new Error(`${file.name}: give a .tsv, .csv, .ndjson, .json or .parquet file, plain, .gz or .zst`);
-    return new HeldList(file, file.name, type, packed || type === TYPES.parquet ? null : await linesIn(file), file.name);
+    if (type === null) throw new Error(`${shown}: give a .tsv, .csv, .ndjson, .json or .parquet file, plain, .gz or .zst`);
+    return new HeldList(file, shown, type, packed || type === TYPES.parquet ? null : await linesIn(file), shown);
   }
 
   /** Text as it stands there; a JSON array as a line for each element. */
@@ -47,11 +48,11 @@ async function typeIn(file) {
 }
 
 /** The lines of a file that is a list as JSON; null where it is something else. */
-async function jsonIn(file) {
+async function jsonIn(file, shown) {
   const begin = await file.slice(0, LOOKED_BYTES).text();
   if (file.size > JSON_MIB * 1024 * 1024) {
     if (!mayBeList(begin)) return null;
-    throw new Error(`${file.name}: a JSON array of more than ${JSON_MIB} MiB is not taken here: make NDJSON of it, a value a line, or put it into the server's data folder and name it`);
+    throw new Error(`${shown}: a JSON array of more than ${JSON_MIB} MiB is not taken here: make NDJSON of it, a value a line, or put it into the server's data folder and name it`);
   }
   if (!mayBeJson(begin)) return null;
   try {
@@ -60,7 +61,7 @@ async function jsonIn(file) {
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     if (!beginsArray(begin)) return null; // NDJSON, most likely
-    throw new Error(`${file.name} begins as a JSON array, and is none: ${error.message}`);
+    throw new Error(`${shown} begins as a JSON array, and is none: ${error.message}`);
   }
 }
 
