@@ -130,13 +130,12 @@ async def test_a_service_that_is_killed_is_told_and_what_came_is_kept(
     watch: Watch,
     start: Callable[..., Service],
     picture_host: PictureHost,
-    slow_host: PictureHost,
 ) -> None:
     """While the last picture of a real stream is waited for."""
     watch.allow("net::ERR")
     own = start()
     page = await open_page(own.url)
-    rows = [f"{picture_host}/picture/{row}" for row in range(4)] + [f"{slow_host}/never"]
+    rows = [f"{picture_host}/picture/{row}" for row in range(4)] + [f"{picture_host}/silent/never"]
     await write(page, "\n".join(rows))
     await look(page)
     await expect(records(page)).to_have_count(4)

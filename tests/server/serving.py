@@ -62,8 +62,9 @@ class Answer(NamedTuple):
         return [json.loads(line) for line in self.body.splitlines()]
 
     def records(self, kind: str = "image") -> list[dict[str, Any]]:
-        """The lines between `start` and `summary`, which must be there."""
-        start, *records, summary = self.lines()
+        """The lines between `start` and `summary`, which must be there; a busy machine may idle."""
+        start, *between, summary = self.lines()
+        records = [line for line in between if line["type"] != "progress"]
         assert start["type"] == "start"
         assert {record["type"] for record in records} <= {kind}
         assert summary["type"] == "summary"

@@ -34,7 +34,7 @@ COMMANDS = {
     "recurse": "RecursionError",
     "leave 3": "predicting it failed: the process ended with exit code 3",
     "crash": "predicting it failed: the process ended by signal 11 (SIGSEGV)",
-    "hang": "the predictor took more than 3 s",
+    "hang": "the predictor took more than 2 s",
 }
 #: Files of the page, not misdeeds of a connection: they come last.
 FILES = HOSTILE[[case.name for case in HOSTILE].index("png-60000") :]
@@ -56,7 +56,7 @@ async def test_a_row_that_a_predictor_cannot_take(
     serve: Serve, host: PictureHost, command: str, told: str
 ) -> None:
     """Only it is `predictor_failed`; its neighbours have what they have without it."""
-    served = await serve(predictors=CLASSES, predict_timeout=3)
+    served = await serve(predictors=CLASSES, predict_timeout=2)
     ids = ["a", "b", command, "d", "e"]
 
     answer = await served.ask(BATCH, json=at(host, ids))
@@ -79,7 +79,7 @@ async def test_a_row_that_a_predictor_cannot_take(
 
 async def test_several_of_them_at_once(serve: Serve, host: PictureHost) -> None:
     """Each for its own reason."""
-    served = await serve(predictors=CLASSES, predict_timeout=3)
+    served = await serve(predictors=CLASSES, predict_timeout=2)
     ids = ["raise it", "b", "forget", "leave 4", "e", "f", "raise that", "h"]
 
     answer = await served.ask(BATCH, json=at(host, ids))
