@@ -21,18 +21,14 @@ if TYPE_CHECKING:
 
 
 async def _serve(settings: ServerSettings) -> None:
-    import signal
-
     from server.companions import companions
+    from workers.stopping import asked_to_end
 
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # also while the pool starts
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            loop.add_signal_handler(number, stop.set)
-    async with companions(settings, stop) as beside:
-        if not stop.is_set():
-            await _listen(beside, stop)
+    with asked_to_end(stop.set):  # also while the pool starts
+        async with companions(settings, stop) as beside:
+            if not stop.is_set():
+                await _listen(beside, stop)
 
 
 async def _listen(beside: Companions, stop: asyncio.Event) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-__all__ = ["eventually", "wait_until"]
+__all__ = ["eventually", "pestered", "wait_for", "wait_until"]
 
 T = TypeVar("T")
 
@@ -44,3 +45,14 @@ async def wait_for(ask: Callable[[], Awaitable[T]], timeout: float = 20.0) -> T:
         assert loop.time() < end, f"not so within {timeout} s: {ask}"
         await asyncio.sleep(PAUSE_SECONDS)
     return held
+
+
+def pestered(process: subprocess.Popen[bytes], number: int) -> int:
+    """The exit code of a process that is sent that signal again and again until it is gone."""
+
+    def gone() -> bool:
+        process.send_signal(number)
+        return process.poll() is not None
+
+    eventually(gone)
+    return process.returncode

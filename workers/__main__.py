@@ -23,34 +23,39 @@ if TYPE_CHECKING:
 async def _work(
     settings: WorkSettings, kinds: Sequence[str], arguments: argparse.Namespace
 ) -> None:
+    import logging
+
+    from workers.stopping import asked_to_end
+
+    stop = asyncio.Event()
+    with asked_to_end(stop.set):  # also while the pool starts
+        if arguments.until_stdin_closes:
+            asyncio.get_running_loop().add_reader(sys.stdin.fileno(), _closed, stop)
+        await _consume(settings, kinds, stop, intake=not arguments.no_intake)
+    logging.getLogger("workers").info("stopped", extra={"action": "stopped"})
+
+
+async def _consume(
+    settings: WorkSettings, kinds: Sequence[str], stop: asyncio.Event, *, intake: bool
+) -> None:
     import json
     import logging
-    import signal
 
     from workers.engine import open_engine
     from workers.jobs.connection import shown_url
     from workers.jobs.consumer import open_consumer
     from workers.metrics.listening import serving_metrics
 
-    logger = logging.getLogger("workers")
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):  # also while the pool starts
-        if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:  # nohup
-            loop.add_signal_handler(number, stop.set)
-    if arguments.until_stdin_closes:
-        loop.add_reader(sys.stdin.fileno(), _closed, stop)
-
     async with (
         open_engine(settings) as engine,
-        open_consumer(engine, kinds=kinds, intake=not arguments.no_intake) as consumer,
+        open_consumer(engine, kinds=kinds, intake=intake) as consumer,
     ):
         with serving_metrics(settings, engine) as metrics_url:
 
             def ready() -> None:
                 redis = shown_url(settings)
                 said = {"action": "consuming", "consumer": consumer.name, "redis": redis}
-                logger.info("consuming", extra=said)
+                logging.getLogger("workers").info("consuming", extra=said)
                 told = {"ready": True, "consumer": consumer.name}
                 if metrics_url is not None:
                     told["metrics"] = metrics_url
@@ -63,7 +68,6 @@ async def _work(
                 await consumer.run(ready)
             finally:
                 stopping.cancel()
-    logger.info("stopped", extra={"action": "stopped"})
 
 
 def _closed(stop: asyncio.Event) -> None:

@@ -6,12 +6,13 @@ import json
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import closing
 from http.client import HTTPException
 
 import pytest
 
-from tests.asserts import wait_until
-from tests.e2e.serving import INFO, ServerProcess
+from tests.asserts import pestered, wait_until
+from tests.e2e.serving import INFO, ServerProcess, family
 from tests.picture_hosts import PictureHost
 
 Start = Callable[..., ServerProcess]
@@ -92,16 +93,22 @@ async def test_nothing_is_taken_in_any_more(start: Start, host: PictureHost) -> 
 
 
 def test_an_idle_server_ends_at_once_though_connections_are_kept(start: Start) -> None:
-    """A kept connection is nobody's work; a second signal changes nothing."""
+    """It is nobody's work."""
     server = start()
-    connection = server.connect()
-    connection.request("GET", "/ping/")
-    assert connection.getresponse().read() == b'{"ping": "pong"}'
+    with closing(server.connect()) as connection:
+        connection.request("GET", "/ping/")
+        assert connection.getresponse().read() == b'{"ping": "pong"}'
+        assert server.end() == 0
+    assert server.left() == []
 
-    server.process.terminate()
-    assert server.end(signal.SIGTERM, timeout=20) == 0
 
-    connection.close()
+@pytest.mark.parametrize("number", _ENDING, ids=["term", "int", "hup"])
+def test_further_signals_change_nothing(start: Start, number: int) -> None:
+    """Until there is no process any more that could hear them."""
+    server = start()
+    server.children = family(server.process, server.children)
+    assert pestered(server.process, number) == 0
+    assert "Traceback" not in server.log_text()
     assert server.left() == []
 
 

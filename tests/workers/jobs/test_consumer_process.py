@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.asserts import wait_for, wait_until
+from tests.asserts import pestered, wait_for, wait_until
 from tests.picture_hosts import PictureHost
 from tests.redis_servers import RedisServer
 from tests.workers.jobs import processes
@@ -105,6 +105,17 @@ async def test_from_ready_to_sigterm(
     unwell = processes.run(module="workers.healthcheck", **settings)
     assert (unwell.returncode, unwell.stdout) == (1, "")
     assert "no consumer runs on" in unwell.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+async def test_further_signals_change_nothing(queue: Queue, started: Started, number: int) -> None:
+    """Until there is no process any more that could hear them."""
+    with started() as worker:
+        await worker.ready()
+        assert await asyncio.to_thread(pestered, worker.process, number) == 0
+        assert worker.actions()[-1] == "stopped"
+        assert "Traceback" not in worker.log_text()
+    assert await queue.do("HLEN", keys.CONSUMERS) == 0
 
 
 def test_it_does_not_start(tmp_path: Path) -> None:
