@@ -82,13 +82,13 @@ class Slices:
 
 
 class Slow:
-    """Takes more than a second to be made, and for a call."""
+    """Takes seconds to be made, and for a call."""
 
     def __init__(self) -> None:
-        time.sleep(1.2)
+        time.sleep(3)
 
     def __call__(self, batch: Pictures, ids: Sequence[str]) -> Sequence[Any]:  # noqa: ARG002
-        time.sleep(1.2)
+        time.sleep(3)
         return [1] * len(ids)
 
 

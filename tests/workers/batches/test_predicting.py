@@ -30,7 +30,6 @@ NAMES = (
     "Short",
     "Sleepy",
     "Slices",
-    "Slow",
     "Wide",
 )
 
@@ -129,11 +128,14 @@ async def test_values_as_numpy_has_them(engine: Engine) -> None:
     assert good[1] == {"slice": [1, 1, 1], "number": 3.5, "texts": ["a", "b"]}
 
 
-async def test_loading_has_a_time_of_its_own(engine: Engine) -> None:
+async def test_loading_has_a_time_of_its_own(settings_of: SettingsOf) -> None:
     """Together with a first call it may take longer than either may."""
-    good, bad = split(await run(engine, "slow", ["a"]))
-    assert (good, bad) == ({0: 1}, {})
-    assert engine.pool.restarts == 0
+    settings = settings_of(predictors=f"slow={HERE}:Slow", predict_timeout=5, pool_slots=2)
+    async with open_engine(settings) as engine:
+        await engine.predictors.all()  # loads it in one of two processes
+        both = await asyncio.gather(*[run(engine, "slow", ["a"]) for _ in range(2)])
+        assert [split(record) for record in both] == [({0: 1}, {})] * 2
+        assert engine.pool.restarts == 0
 
 
 async def test_tries_have_an_end(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
