@@ -13,6 +13,11 @@ What it started ends with it, however it goes, and the picture host last.
 
 from __future__ import annotations
 
+if __name__ == "__main__":
+    from workers.interrupts import leave_at_once
+
+    leave_at_once()  # while all else is imported
+
 import argparse
 import json
 import os

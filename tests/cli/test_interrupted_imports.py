@@ -14,6 +14,7 @@ from tests.cli.asking import PROGRAM, ROOT, environment
 
 _SERVER = (sys.executable, "-m", "server")
 _CONSUMER = (sys.executable, "-m", "workers")
+_DEMO = (sys.executable, str(ROOT / "scripts" / "demo.py"))
 _START = '{"type":"start","schema":1,"kind":"images_info"}\n'
 #: A library that Ctrl-C comes in the midst of. An exception there is what some do not bear.
 _INTERRUPTED = """
@@ -66,6 +67,8 @@ def _exit_code(
         (_CONSUMER, "uvloop"),
         (_CONSUMER, "pydantic"),
         (_CONSUMER, "argparse"),
+        (_DEMO, "argparse"),
+        (_DEMO, "subprocess"),
     ],
 )
 def test_it_leaves_at_once(command: tuple[str, ...], library: str, tmp_path: Path) -> None:

@@ -264,3 +264,7 @@ async def test_a_name_that_is_hostile_is_only_a_name(page: Page, watch: Watch) -
     assert await ended(page) == "The service refused"
     await expect(page.locator("#tally-problem")).to_contain_text(MARKUP[0])
     await harmless(page)
+
+    await name(page, "evil\u202evst.tsv")
+    await look(page, "header")
+    await expect(page.locator(".brief p")).to_have_text(re.compile("^evil\ufffdvst.tsv · "))

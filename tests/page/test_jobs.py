@@ -133,11 +133,16 @@ async def test_names_of_lists_that_mislead(
 ) -> None:
     """They are shown as far as they can be read, or not at all."""
     replayed.tell({"job": JOB}, status=202, path="/api/v1/images_info_async", method="POST")
-    replayed.tell({"jobs": [told(manifest="upload")], "next": None}, path="/api/v1/jobs")
+    other = told("1-1", manifest="evil\u202evst.tsv")
+    jobs = {"jobs": [told(manifest="upload"), other], "next": None}
+    replayed.tell(jobs, path="/api/v1/jobs")
     page = await open_page(replayed.url)
     await page.evaluate(HANDED_IN, name)
     await page.get_by_role("button", name="Hand in as a job").click()
     await expect(card(page, JOB).locator(".job-manifest")).to_have_text(shown)
+    manifest = card(page, "1-1").locator(".job-manifest")
+    await expect(manifest).to_have_text("evil\ufffdvst.tsv")
+    await expect(manifest).to_have_attribute("title", "evil\ufffdvst.tsv")
 
 
 async def test_results_are_saved_as_lines_and_as_a_table(page: Page, service: Service) -> None:

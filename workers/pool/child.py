@@ -60,13 +60,11 @@ _self: _Self | None = None
 def initialize(position: Any, tracebacks: Connection, memory_bytes: int, quiet: bool) -> None:
     """Make this process a child of the pool. Raises when a limit cannot be set."""
     global _self
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     faulthandler.enable(file=tracebacks.fileno(), all_threads=False)
     threading.Thread(target=_die_with_parent, name="orphan-guard", daemon=True).start()
     from workers.pool import preload  # noqa: F401 - heavy, and for children only
 
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # an executor that breaks ends its child so
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _self = _Self(position, tracebacks, memory_bytes)

@@ -13,10 +13,12 @@ import signal
 
 __all__: list[str] = []
 
-# Ctrl-C and a closed terminal are the parent's to answer; children inherit this from their first
-# instruction on.
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
+# What asks a whole group for its end is the parent's to answer, and the forkserver ends with it.
+# Children inherit this from their first instruction on; SIGTERM they take as others do, later.
+_ASKING = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM)
+for _number in _ASKING:
+    signal.signal(_number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_UNBLOCK, _ASKING)  # the parent held them back until here
 
 # One child per core already: more threads only fight, and their arenas and stacks count against
 # the memory limit. Both are read when the library loads, so this stands before the imports.

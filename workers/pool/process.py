@@ -14,7 +14,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
-from multiprocessing import process, resource_tracker
+from multiprocessing import forkserver, process, resource_tracker
 from typing import Any
 
 from workers.pool import child
@@ -34,6 +34,19 @@ def _begin_tracking() -> None:
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
     try:
         resource_tracker.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_forking() -> None:
+    """Start the forkserver, if there is none, deaf to what ends its parent: `preload` goes on so.
+
+    Until that is imported a signal to the whole group would end it, with a traceback for nobody.
+    """
+    asking = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, asking)
+    try:
+        forkserver.ensure_running()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -73,6 +86,7 @@ class ChildProcess:
         if self._killed.is_set():
             raise BrokenExecutor("killed before it was born")
         _forkserver.set_forkserver_preload(["workers.pool.preload"])
+        _begin_forking()
         greeting = self._executor.submit(child.hello)
         self._writer.close()
         (self._process,) = self._executor._processes.values()  # noqa: SLF001 - no public way

@@ -6,6 +6,7 @@ import { ListField } from "./listfield.js";
 import { keepName, listName } from "./listnames.js";
 import { TYPES } from "./listtype.js";
 import { Predictors } from "./predictors.js";
+import { unturned } from "./words.js";
 
 const THUMBNAIL = 96;
 const JOB_MS = 10_000; // so long a job is asked where its results begin
@@ -219,7 +220,7 @@ export class Asking {
     }
     const expected = options.limit ? Math.min(options.limit, list?.expected ?? options.limit) : (list?.expected ?? null);
     if (asJob) return this.#handIn(request, list);
-    this.#begin(request, expected, `${list?.name ?? named} · ${this.#parts.what.selectedOptions[0].textContent}`, list?.file);
+    this.#begin(request, expected, `${list?.name ?? unturned(named)} · ${this.#parts.what.selectedOptions[0].textContent}`, list?.file);
   }
 
   /** Pressed twice, a list is one job all the same. */

@@ -4,7 +4,7 @@ import { commandsOf, isFile, optionsOf } from "./commands.js";
 import { copyable } from "./copying.js";
 import { FORMS } from "./downloads.js";
 import { listName } from "./listnames.js";
-import { bytes, count, percent, rate, some, span } from "./words.js";
+import { bytes, count, percent, rate, some, span, unturned } from "./words.js";
 
 const STATES = { queued: "waiting", running: "running", paused: "paused", done: "done", failed: "failed", cancelled: "cancelled" };
 const NOBODY_CAME_MS = 15_000;
@@ -78,7 +78,7 @@ export class JobCard {
     pill.dataset.state = state;
     say(pill, STATES[state] ?? state);
     say(manifest, listName(job.id, job.manifest));
-    manifest.title = isFile(job) ? job.manifest : "";
+    manifest.title = isFile(job) ? unturned(job.manifest) : "";
     say(kind, [job.kind === "batch_predict" ? "predictions" : "facts", ...optionsOf(job).map(optionWords)].join(" · "));
     when.dateTime = job.created;
     when.title = `${job.id}: handed in ${job.created}${job.finished ? `, ended ${job.finished}` : ""}`;

@@ -33,7 +33,7 @@ export const some = (number, noun) => `${count(number)} ${noun}${number === 1 ? 
 /** A code of the service in words: `dns_not_found` → "dns not found". */
 export const spoken = (code) => code.replaceAll("_", " ");
 
-const TURNING = /[\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+const TURNING = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 
 /** A name of somebody's choice, in which what would turn the text around it can be seen and does nothing. */
 export const unturned = (name) => name.replace(TURNING, "\uFFFD");

@@ -186,6 +186,7 @@ def describe(_item: object) -> dict[str, Any]:
         "memory": resource.getrlimit(resource.RLIMIT_AS)[0],
         "sigint": signal.getsignal(signal.SIGINT) is signal.SIG_IGN,
         "sighup": signal.getsignal(signal.SIGHUP) is signal.SIG_IGN,
+        "held_back": signal.pthread_sigmask(signal.SIG_BLOCK, []),
         "sigterm": signal.getsignal(signal.SIGTERM) is signal.SIG_DFL,
         "threads": (
             os.environ.get("OMP_NUM_THREADS"),

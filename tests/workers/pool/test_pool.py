@@ -199,6 +199,7 @@ async def test_child_is_light_limited_and_quiet(pool: ImagePool) -> None:
     assert told["sigint"]
     assert told["sighup"]
     assert told["sigterm"]
+    assert told["held_back"] == set()
     assert told["threads"] == ("1", "1", 1)
     assert told["output"] == [os.devnull] * 2
     assert "workers.pool.preload" not in sys.modules, "which would bind the parent to one thread"
@@ -476,7 +477,7 @@ PROGRAM = """
 import sys
 
 def main():
-    import asyncio, json
+    import asyncio, json, signal
     import aiohttp, pydantic
     from imaging.options import Limits
     from tests.workers.pool import hostile_work
@@ -491,6 +492,8 @@ def main():
             print(json.dumps({"heavy": sorted(heavy), "pids": pids}), flush=True)
             await one.run(hostile_work.meet, ["a"], sys.argv[1])  # for ever
 
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: None)
     asyncio.run(census())
 
 if __name__ == "__main__":
@@ -498,29 +501,67 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("way", ["script", "module"])
-async def test_children_of_a_killed_program_end(way: str, tmp_path: Path) -> None:
-    """Started as a script or with -m, children import nothing of it; kill -9 leaves no orphan."""
-    package = tmp_path / "program"
+async def started(way: str, folder: Path) -> asyncio.subprocess.Process:
+    """The program in a group of its own, what it says in files of the folder."""
+    package = folder / "program"
     package.mkdir()
     (package / "__main__.py").write_text(PROGRAM)
     what = [str(package / "__main__.py")] if way == "script" else ["-m", "program"]
-    path = os.pathsep.join([str(ROOT), str(tmp_path)])
-    output = tmp_path / "output"
-    with output.open("wb") as stdout:
-        program = await asyncio.create_subprocess_exec(
+    path = os.pathsep.join([str(ROOT), str(folder)])
+    with (folder / "output").open("wb") as stdout, (folder / "errors").open("wb") as stderr:
+        return await asyncio.create_subprocess_exec(
             sys.executable,
             *what,
-            str(tmp_path),
+            str(folder),
             env=os.environ | {"PYTHONPATH": path},
             stdout=stdout,
-            cwd=tmp_path,
+            stderr=stderr,
+            cwd=folder,
+            start_new_session=True,
         )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+async def test_what_a_terminal_tells_all_is_for_the_parent(number: int, tmp_path: Path) -> None:
+    """While the first children start, and the process that forks them, again and again."""
+    program = await started("module", tmp_path)
+    family = psutil.Process(program.pid)
+
+    def forkserver() -> list[psutil.Process]:
+        return [one for one in family.children() if "forkserver" in " ".join(one.cmdline())]
+
+    def told() -> list[Path]:
+        os.killpg(program.pid, number)
+        return list(tmp_path.glob("a.*"))
+
+    try:
+        (first,) = await until(forkserver)
+        await until(told)
+        assert forkserver() == [first]
+        first.send_signal(signal.SIGTERM)  # as systemd sends to all; it ends with its parent
+        assert _ignored(first.pid) >= {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}
+    finally:
+        program.kill()
+        await program.wait()
+    assert (tmp_path / "errors").read_bytes() == b""
+
+
+def _ignored(pid: int) -> set[int]:
+    """The signals that a process ignores; of none may it be held back from hearing."""
+    told = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    assert int(told["SigBlk"], 16) == 0
+    return {number for number in range(1, 65) if int(told["SigIgn"], 16) >> (number - 1) & 1}
+
+
+@pytest.mark.parametrize("way", ["script", "module"])
+async def test_children_of_a_killed_program_end(way: str, tmp_path: Path) -> None:
+    """Started as a script or with -m, children import nothing of it; kill -9 leaves no orphan."""
+    program = await started(way, tmp_path)
     await met(tmp_path, "a")
-    said = json.loads(output.read_bytes())
+    said = json.loads((tmp_path / "output").read_bytes())
     assert said["heavy"] == []
     forkserver = psutil.Process(said["pids"][0]).ppid()
     program.kill()
     await program.wait()
     everybody = [*said["pids"], forkserver]
-    await until(lambda: all(gone(pid) for pid in everybody), seconds=2)
+    await until(lambda: all(gone(pid) for pid in everybody))
