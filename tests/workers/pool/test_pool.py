@@ -540,10 +540,10 @@ async def test_what_a_terminal_tells_all_is_for_the_parent(number: int, tmp_path
         assert forkserver() == [first]
         first.send_signal(signal.SIGTERM)  # as systemd sends to all; it ends with its parent
         assert _ignored(first.pid) >= {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}
+        assert (tmp_path / "errors").read_bytes() == b""
     finally:
         program.kill()
         await program.wait()
-    assert (tmp_path / "errors").read_bytes() == b""
 
 
 def _ignored(pid: int) -> set[int]:
