@@ -29,24 +29,16 @@ START_SECONDS = 60.0
 _forkserver = multiprocessing.get_context("forkserver")
 
 
-def _begin_tracking() -> None:
-    """Start the process that notes semaphores deaf to a closed terminal, as it is to Ctrl-C."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    try:
-        resource_tracker.ensure_running()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def _begin(helper: Callable[[], None]) -> None:
+    """Start a process of Python's own, if there is none, deaf to what asks our group for its end.
 
-
-def _begin_forking() -> None:
-    """Start the forkserver, if there is none, deaf to what ends its parent: `preload` goes on so.
-
-    Until that is imported a signal to the whole group would end it, with a traceback for nobody.
+    It ends with its parent. Until it ignores such a signal by itself (the tracker of semaphores,
+    all but SIGHUP; `preload` for the forkserver), one would end it, with a traceback for nobody.
     """
     asking = {signal.SIGINT, signal.SIGHUP, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, asking)
     try:
-        forkserver.ensure_running()
+        helper()
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
@@ -64,7 +56,7 @@ class ChildProcess:
         # A child full of words must not wait for a reader, nor a reader for a child.
         os.set_blocking(self._reader.fileno(), False)
         os.set_blocking(self._writer.fileno(), False)
-        _begin_tracking()
+        _begin(resource_tracker.ensure_running)
         self._executor = ProcessPoolExecutor(
             1,
             mp_context=_forkserver,
@@ -86,7 +78,7 @@ class ChildProcess:
         if self._killed.is_set():
             raise BrokenExecutor("killed before it was born")
         _forkserver.set_forkserver_preload(["workers.pool.preload"])
-        _begin_forking()
+        _begin(forkserver.ensure_running)
         greeting = self._executor.submit(child.hello)
         self._writer.close()
         (self._process,) = self._executor._processes.values()  # noqa: SLF001 - no public way
